@@ -1,0 +1,123 @@
+"""Connects Alembic to the database: which one, whose turn it is, and what an operator reads when it is refused."""
+
+import logging
+import logging.config
+import random
+from typing import Any
+
+import psycopg
+import tenacity
+from alembic import context
+from alembic.util import CommandError
+from sqlalchemy import Connection, create_engine, pool
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from pyapi.database import DatabaseUrlError, database_url, sqlalchemy_url
+
+VERSION_TABLE = "broadcast_manager_alembic_version"
+TURN = "broadcast_manager migrations"
+
+log = logging.getLogger("alembic.broadcast_manager")
+
+
+def offline() -> None:
+    """Write the script that psql runs, with the same steps, refusals and commits."""
+    context.configure(
+        url="postgresql+psycopg://",
+        version_table=VERSION_TABLE,
+        transaction_per_migration=True,
+        literal_binds=True,
+    )
+    context.static_output("-- For psql, outside a transaction: psql -f this-file")
+    context.static_output("\\set ON_ERROR_STOP on")
+    context.static_output(
+        f"SELECT pg_try_advisory_lock(hashtext('{TURN}')) AS our_turn \\gset\n"
+        "\\if :our_turn\n\\else\n"
+        "  DO $$ BEGIN RAISE EXCEPTION 'another migration is running; try again when it has ended'"
+        " USING ERRCODE = 'BM003'; END $$;\n"
+        "\\endif"
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def online(url: str) -> None:
+    """Migrate the database at this URL, one revision a transaction.
+
+    Raises:
+        CommandError: the database refused; the message says what, where and the way out.
+    """
+    engine = create_engine(sqlalchemy_url(url), poolclass=pool.NullPool)
+    try:
+        with engine.connect() as connection:
+            driver_connection = connection.connection.driver_connection
+            if isinstance(driver_connection, psycopg.Connection):
+                driver_connection.add_notice_handler(_report)
+            _wait_for_our_turn(connection)
+            try:
+                context.configure(
+                    connection=connection,
+                    version_table=VERSION_TABLE,
+                    transaction_per_migration=True,
+                )
+                with context.begin_transaction():
+                    context.run_migrations()
+            finally:
+                _drop_empty_version_table(connection)
+    except DBAPIError as error:
+        raise CommandError(_sentence(error)) from error
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_result(lambda got: not got),
+    wait=tenacity.wait_random(0.2, 0.6),
+    before_sleep=lambda _: log.info("another migration is running; waiting for it to end"),
+)
+def _wait_for_our_turn(connection: Connection) -> bool:
+    # Asked again and again outside a transaction: a session blocked in pg_advisory_lock() holds a snapshot, and
+    # CREATE INDEX CONCURRENTLY of the other migration waits for that.
+    got = connection.exec_driver_sql(f"SELECT pg_try_advisory_lock(hashtext('{TURN}'))").scalar_one()
+    connection.rollback()
+    return bool(got)
+
+
+def _drop_empty_version_table(connection: Connection) -> None:
+    # Alembic makes its table before the first revision looks whether the rule can be installed. A refusal must leave
+    # nothing behind.
+    if connection.closed or connection.invalidated:
+        return
+    connection.rollback()
+    exists = f"SELECT to_regclass('{VERSION_TABLE}') IS NOT NULL"
+    if (
+        connection.exec_driver_sql(exists).scalar_one()
+        and connection.exec_driver_sql(f"SELECT NOT EXISTS (SELECT FROM {VERSION_TABLE})").scalar_one()  # noqa: S608
+    ):
+        connection.exec_driver_sql(f"DROP TABLE {VERSION_TABLE}")
+    connection.commit()
+
+
+def _report(diagnostic: psycopg.errors.Diagnostic) -> None:
+    log.info("%s", diagnostic.message_primary)
+
+
+def _sentence(error: DBAPIError) -> str:
+    origin = error.orig
+    if isinstance(origin, psycopg.Error) and origin.diag.message_primary:
+        d = origin.diag
+        parts: list[tuple[str, Any]] = [("", d.message_primary), ("", d.message_detail), ("Way out: ", d.message_hint)]
+        text = "\n".join(f"{label}{part}" for label, part in parts if part)
+        return f"{text}\n(SQLSTATE {origin.sqlstate}; finished revisions stay, the next upgrade goes on from there)"
+    if isinstance(error, OperationalError):
+        return f"the database can not be reached: {origin}"
+    return str(origin)
+
+
+if context.is_offline_mode():
+    offline()
+else:
+    if context.config.config_file_name and not context.config.attributes.get("url"):
+        logging.config.fileConfig(context.config.config_file_name, disable_existing_loggers=False)
+    try:
+        online(context.config.attributes.get("url") or database_url())
+    except DatabaseUrlError as error:
+        raise CommandError(str(error)) from error

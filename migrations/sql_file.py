@@ -1,0 +1,51 @@
+"""Runs the frozen SQL file of a revision: against the database, or into the script of `alembic upgrade --sql`."""
+
+import re
+from pathlib import Path
+
+from alembic import op
+
+VERSIONS = Path(__file__).parent / "versions"
+
+# A psql command at the end of a statement: \g runs it by itself, outside a transaction; \gexec runs each value that
+# comes back as a statement. psql knows both, so the offline script is the very same text.
+STEP = re.compile(r"(?P<sql>.*?)^\\(?P<command>g|gexec)$\n?", re.MULTILINE | re.DOTALL)
+
+
+def run(name: str) -> None:
+    """Run a file of migrations/versions.
+
+    A file without psql commands runs as it is in the revision's transaction. One with them runs step by step, outside
+    a transaction, as CREATE INDEX CONCURRENTLY and procedures that commit need it.
+
+    Args:
+        name: the file's name, such as ``0007_rule.up.sql``.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the database refused a statement.
+    """
+    sql = (VERSIONS / name).read_text()
+    steps = list(STEP.finditer(sql))
+    if not steps:
+        _send(sql)
+        return
+    with op.get_context().autocommit_block():
+        if op.get_context().as_sql:
+            _send(sql)
+            return
+        for step in steps:
+            if step["command"] == "g":
+                _send(step["sql"])
+            else:
+                for (statement,) in op.get_bind().exec_driver_sql(step["sql"]).all():
+                    _send(statement)
+
+
+def _send(sql: str) -> None:
+    context = op.get_context()
+    if context.as_sql:
+        # Past Alembic's own output, which takes % and :name for parameters.
+        context.impl.static_output(sql)
+    else:
+        # Without parameters the driver sends the text as it stands, % included.
+        op.get_bind().exec_driver_sql(sql, execution_options={"no_parameters": True})

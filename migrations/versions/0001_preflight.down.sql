@@ -1,0 +1,2 @@
+-- Nothing to take back: the revision only looks.
+SELECT 1;

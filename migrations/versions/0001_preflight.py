@@ -1,0 +1,16 @@
+"""Refuse what the rule can not be installed on, before anything changes."""
+
+from migrations.sql_file import run
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run("0001_preflight.up.sql")
+
+
+def downgrade() -> None:
+    run("0001_preflight.down.sql")

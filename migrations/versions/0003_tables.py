@@ -1,0 +1,16 @@
+"""Create the three tables where they are missing."""
+
+from migrations.sql_file import run
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run("0003_tables.up.sql")
+
+
+def downgrade() -> None:
+    run("0003_tables.down.sql")

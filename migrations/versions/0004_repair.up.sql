@@ -1,0 +1,243 @@
+CREATE OR REPLACE VIEW public.broken_broadcasts AS
+SELECT
+    b.id AS broadcast_id,
+    c.client_id AS channel_client_id,
+    relink.closed_channel_id AS relink_closed_channel_id,
+    CASE
+        WHEN c.client_id IS NOT NULL THEN 'owner_corrected'
+        WHEN relink.closed_channel_id IS NOT NULL THEN 'relinked'
+        ELSE 'channel_gone'
+    END AS reason
+FROM public.broadcast_manager AS b
+LEFT JOIN public.main_clients_database AS c
+    ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+LEFT JOIN LATERAL (
+    SELECT min(moved.closed_channel_id) AS closed_channel_id
+    FROM public.main_clients_database AS moved
+    WHERE
+        c.client_id IS NULL
+        AND moved.client_id = b.client_id
+        AND moved.open_channel_id = b.open_channel_id
+        AND NOT EXISTS (
+            SELECT FROM public.broadcast_manager AS own
+            WHERE own.open_channel_id = moved.open_channel_id AND own.closed_channel_id = moved.closed_channel_id
+        )
+    HAVING count(*) = 1
+) AS relink ON TRUE
+WHERE b.client_id IS NULL OR c.client_id IS NULL OR b.client_id <> c.client_id;
+
+COMMENT ON VIEW public.broken_broadcasts IS
+'Broadcast rows without their channel or with another owner than its, and what a repair would do with each.';
+
+CREATE OR REPLACE FUNCTION public.quarantine_duplicate_broadcasts()
+RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moved bigint;
+BEGIN
+    WITH ranked AS (
+        SELECT b.id, row_number() OVER (
+            PARTITION BY b.open_channel_id, b.closed_channel_id
+            ORDER BY b.total_broadcasts DESC NULLS LAST, b.last_sent_time DESC NULLS LAST, b.created_at, b.id
+        ) AS place
+        FROM public.broadcast_manager AS b
+        WHERE b.open_channel_id IS NOT NULL AND b.closed_channel_id IS NOT NULL
+    ), removed AS (
+        DELETE FROM public.broadcast_manager AS b
+        USING ranked AS r
+        WHERE b.id = r.id AND r.place > 1
+        RETURNING b.id, to_jsonb(b) AS broadcast_row
+    )
+    INSERT INTO public.broadcast_manager_quarantine (reason, broadcast_id, broadcast_row)
+    SELECT 'duplicate', r.id, r.broadcast_row FROM removed AS r;
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    RETURN moved;
+END;
+$$;
+
+COMMENT ON FUNCTION public.quarantine_duplicate_broadcasts() IS
+'Of several broadcast rows for one pair keeps the one with the most history and quarantines the rest.';
+REVOKE ALL ON FUNCTION public.quarantine_duplicate_broadcasts() FROM public;
+
+CREATE OR REPLACE FUNCTION public.repair_broadcast_batch(broadcast_ids uuid [])
+RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '100ms'
+AS $$
+DECLARE
+    b public.broadcast_manager;
+    broken public.broken_broadcasts;
+    repaired integer := 0;
+BEGIN
+    -- Most history first: of several rows that could be re-linked to one channel, the first one is.
+    FOR b IN
+        SELECT m.* FROM public.broadcast_manager AS m
+        WHERE m.id = ANY (broadcast_ids)
+        ORDER BY m.total_broadcasts DESC NULLS LAST, m.last_sent_time DESC NULLS LAST, m.created_at, m.id
+        FOR UPDATE SKIP LOCKED
+    LOOP
+        SELECT * INTO broken FROM public.broken_broadcasts AS v WHERE v.broadcast_id = b.id;
+        CONTINUE WHEN NOT FOUND;
+        INSERT INTO public.broadcast_manager_quarantine (reason, broadcast_id, broadcast_row)
+        VALUES (broken.reason, b.id, to_jsonb(b));
+        IF broken.reason = 'owner_corrected' THEN
+            UPDATE public.broadcast_manager SET client_id = broken.channel_client_id WHERE id = b.id;
+        ELSIF broken.reason = 'relinked' THEN
+            UPDATE public.broadcast_manager SET closed_channel_id = broken.relink_closed_channel_id WHERE id = b.id;
+        ELSE
+            DELETE FROM public.broadcast_manager WHERE id = b.id;
+        END IF;
+        repaired := repaired + 1;
+    END LOOP;
+    RETURN repaired;
+END;
+$$;
+
+COMMENT ON FUNCTION public.repair_broadcast_batch(uuid []) IS
+'Corrects the owner of these broadcast rows, re-links them or quarantines them; skips rows that a client holds.';
+REVOKE ALL ON FUNCTION public.repair_broadcast_batch(uuid []) FROM public;
+
+CREATE OR REPLACE PROCEDURE public.repair_broadcasts(batch_size integer DEFAULT 1000)
+LANGUAGE plpgsql
+-- SECURITY INVOKER and no SET: both forbid COMMIT. Every name is qualified instead.
+AS $$
+DECLARE
+    batch uuid [];
+    found_rows bigint;
+    repaired bigint := 0;
+    busy boolean;
+BEGIN
+    FOR pass IN 1..10 LOOP
+        SELECT count(*) INTO found_rows FROM public.broken_broadcasts;
+        EXIT WHEN found_rows = 0;
+        busy := false;
+        FOR batch IN
+            SELECT array_agg(n.broadcast_id)
+            FROM (
+                SELECT v.broadcast_id,
+                    (row_number() OVER (
+                        ORDER BY b.total_broadcasts DESC NULLS LAST, b.last_sent_time DESC NULLS LAST, b.created_at, b.id
+                    ) - 1) / batch_size AS nth
+                FROM public.broken_broadcasts AS v
+                INNER JOIN public.broadcast_manager AS b ON v.broadcast_id = b.id
+            ) AS n
+            GROUP BY n.nth
+            ORDER BY n.nth
+        LOOP
+            BEGIN
+                repaired := repaired + public.repair_broadcast_batch(batch);
+            EXCEPTION
+                -- A client holds what we need, or has just changed it: leave it to the next pass.
+                WHEN lock_not_available OR foreign_key_violation OR unique_violation THEN busy := true;
+            END;
+            COMMIT;
+            RAISE NOTICE 'repair: % of % broadcast rows', repaired, found_rows
+            USING DETAIL = jsonb_build_object('step', 'repair', 'done', repaired, 'total', found_rows)::text;
+        END LOOP;
+        PERFORM pg_sleep(0.1 * pass) WHERE busy;
+    END LOOP;
+END;
+$$;
+
+COMMENT ON PROCEDURE public.repair_broadcasts(integer) IS
+'Corrects, re-links or quarantines broadcast rows that have no channel or the wrong owner; commits each batch.';
+REVOKE ALL ON PROCEDURE public.repair_broadcasts(integer) FROM public;
+
+CREATE OR REPLACE FUNCTION public.backfill_broadcast_batch(
+    open_channel_ids text [], closed_channel_ids text [], spread interval
+)
+RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '100ms'
+AS $$
+DECLARE
+    created integer;
+BEGIN
+    INSERT INTO public.broadcast_manager (
+        id, client_id, open_channel_id, closed_channel_id,
+        broadcast_status, is_active, next_send_time,
+        total_broadcasts, successful_broadcasts, failed_broadcasts, consecutive_failures, manual_trigger_count,
+        created_at, updated_at
+    )
+    SELECT
+        gen_random_uuid(), c.client_id, c.open_channel_id, c.closed_channel_id,
+        'pending', true, now() + random() * spread,
+        0, 0, 0, 0, 0,
+        now(), now()
+    FROM public.main_clients_database AS c
+    INNER JOIN unnest(open_channel_ids, closed_channel_ids) AS p (open_channel_id, closed_channel_id)
+        ON c.open_channel_id = p.open_channel_id AND c.closed_channel_id = p.closed_channel_id
+    -- A channel that a client is changing or deleting right now waits for the next pass, not the client for us.
+    FOR KEY SHARE OF c SKIP LOCKED
+    ON CONFLICT (open_channel_id, closed_channel_id) DO NOTHING;
+    GET DIAGNOSTICS created = ROW_COUNT;
+    RETURN created;
+END;
+$$;
+
+COMMENT ON FUNCTION public.backfill_broadcast_batch(text [], text [], interval) IS
+'Creates the broadcast rows of these channel pairs, as for new channels, due within the spread.';
+REVOKE ALL ON FUNCTION public.backfill_broadcast_batch(text [], text [], interval) FROM public;
+
+CREATE OR REPLACE PROCEDURE public.backfill_broadcasts(
+    batch_size integer DEFAULT 1000,
+    only_client_id uuid DEFAULT NULL,
+    spread interval DEFAULT '0',
+    INOUT found_channels bigint DEFAULT 0,
+    INOUT created_rows bigint DEFAULT 0
+)
+LANGUAGE plpgsql
+-- SECURITY INVOKER and no SET: both forbid COMMIT. Every name is qualified instead.
+AS $$
+DECLARE
+    open_channel_ids text [];
+    closed_channel_ids text [];
+    missing bigint;
+    busy boolean;
+BEGIN
+    found_channels := 0;
+    created_rows := 0;
+    FOR pass IN 1..10 LOOP
+        missing := 0;
+        busy := false;
+        -- The loop's query is run to its end before the first COMMIT: one anti-join a pass.
+        FOR open_channel_ids, closed_channel_ids, missing IN
+            SELECT array_agg(m.open_channel_id), array_agg(m.closed_channel_id), max(m.missing)
+            FROM (
+                SELECT c.open_channel_id, c.closed_channel_id, count(*) OVER () AS missing,
+                    (row_number() OVER () - 1) / batch_size AS nth
+                FROM public.main_clients_database AS c
+                WHERE (only_client_id IS NULL OR c.client_id = only_client_id)
+                    AND NOT EXISTS (
+                        SELECT FROM public.broadcast_manager AS b
+                        WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+                    )
+            ) AS m
+            GROUP BY m.nth
+            ORDER BY m.nth
+        LOOP
+            BEGIN
+                created_rows := created_rows
+                    + public.backfill_broadcast_batch(open_channel_ids, closed_channel_ids, spread);
+            EXCEPTION
+                -- A client holds what we need: leave it to the next pass.
+                WHEN lock_not_available OR foreign_key_violation THEN busy := true;
+            END;
+            COMMIT;
+            found_channels := greatest(found_channels, missing);
+            RAISE NOTICE 'backfill: % of % channels', created_rows, found_channels
+            USING DETAIL = jsonb_build_object('step', 'backfill', 'done', created_rows, 'total', found_channels)::text;
+        END LOOP;
+        EXIT WHEN missing = 0;
+        PERFORM pg_sleep(0.1 * pass) WHERE busy;
+    END LOOP;
+END;
+$$;
+
+COMMENT ON PROCEDURE public.backfill_broadcasts(integer, uuid, interval, bigint, bigint) IS
+'Creates the broadcast rows that channels lack, as for new channels, and commits each batch; run it as often as you like.';
+REVOKE ALL ON PROCEDURE public.backfill_broadcasts(integer, uuid, interval, bigint, bigint) FROM public;

@@ -1,0 +1,16 @@
+"""Trigger, takeover, truncate guard and cascade key."""
+
+from migrations.sql_file import run
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run("0007_rule.up.sql")
+
+
+def downgrade() -> None:
+    run("0007_rule.down.sql")

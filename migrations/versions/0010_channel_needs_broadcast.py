@@ -1,0 +1,16 @@
+"""No channel without its broadcast row."""
+
+from migrations.sql_file import run
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run("0010_channel_needs_broadcast.up.sql")
+
+
+def downgrade() -> None:
+    run("0010_channel_needs_broadcast.down.sql")

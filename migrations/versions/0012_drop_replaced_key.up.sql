@@ -1,0 +1,24 @@
+-- broadcast_manager.client_id pointed at registered_users; the channel's own key says so already, through the pair.
+DO $$
+DECLARE
+    k record;
+BEGIN
+    FOR k IN
+        SELECT c.conname AS constraint_name, c.conrelid::regclass AS relation, pg_get_constraintdef(c.oid) AS definition
+        FROM pg_constraint AS c
+        WHERE c.contype = 'f'
+            AND c.conrelid = 'public.broadcast_manager'::regclass
+            AND c.confrelid = 'public.registered_users'::regclass
+            AND c.conkey = ARRAY[(
+                SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = c.conrelid AND a.attname = 'client_id'
+            )]
+    LOOP
+        PERFORM public.lock_without_queueing(
+            'ACCESS EXCLUSIVE', 'public.registered_users', 'public.broadcast_manager'
+        );
+        INSERT INTO public.broadcast_manager_undo (revision, statement)
+        VALUES ('0012', format('ALTER TABLE public.broadcast_manager ADD CONSTRAINT %I %s', k.constraint_name, k.definition));
+        EXECUTE format('ALTER TABLE public.broadcast_manager DROP CONSTRAINT %I', k.constraint_name);
+    END LOOP;
+END;
+$$;

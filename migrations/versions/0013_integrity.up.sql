@@ -1,0 +1,260 @@
+CREATE OR REPLACE VIEW public.broadcast_integrity_violations AS
+-- Everything that breaks "each channel has exactly one broadcast row"; no row comes back when all is well.
+-- Runs on any copy of the database, upgraded or not, with SELECT on the two tables, and changes nothing:
+--   psql "$DATABASE_URL" -f sql/checks/verify_broadcast_integrity.sql
+-- The view broadcast_integrity_violations is this query (a test compares them).
+WITH
+channels AS (
+    SELECT
+        c.client_id,
+        c.open_channel_id::text AS open_channel_id,
+        c.closed_channel_id::text AS closed_channel_id
+    FROM public.main_clients_database AS c
+),
+
+rows_found AS (
+    SELECT
+        'channel_without_broadcast' AS check_name,
+        c.client_id,
+        c.open_channel_id,
+        c.closed_channel_id,
+        NULL::uuid AS broadcast_id,
+        'The channel has no broadcast row: its owner sees "Not Configured".' AS detail,
+        'broadcast-manager backfill, or in psql: CALL backfill_broadcasts();' AS remedy
+    FROM channels AS c
+    LEFT JOIN public.broadcast_manager AS b
+        ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+    WHERE b.open_channel_id IS NULL
+    UNION ALL
+    SELECT
+        'broadcast_without_channel',
+        b.client_id,
+        b.open_channel_id,
+        b.closed_channel_id,
+        b.id,
+        'No channel has this pair: the channel was deleted or its pair was edited.',
+        'alembic upgrade head, or in psql: CALL repair_broadcasts(); the row goes to the quarantine.'
+    FROM public.broadcast_manager AS b
+    LEFT JOIN channels AS c
+        ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+    WHERE c.open_channel_id IS NULL
+    UNION ALL
+    SELECT
+        'owner_mismatch',
+        c.client_id,
+        c.open_channel_id,
+        c.closed_channel_id,
+        b.id,
+        format('The channel belongs to %s, its broadcast row to %s.', c.client_id, coalesce(b.client_id::text, 'nobody')),
+        'alembic upgrade head, or in psql: CALL repair_broadcasts(); the old row is kept in the quarantine.'
+    FROM channels AS c
+    INNER JOIN public.broadcast_manager AS b
+        ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+    WHERE c.client_id IS DISTINCT FROM b.client_id
+    UNION ALL
+    SELECT
+        'duplicate_broadcast',
+        NULL,
+        b.open_channel_id,
+        b.closed_channel_id,
+        NULL,
+        format('%s broadcast rows for one pair.', count(*)),
+        'alembic upgrade head keeps the row with the most history; the others go to the quarantine.'
+    FROM public.broadcast_manager AS b
+    GROUP BY b.open_channel_id, b.closed_channel_id
+    HAVING count(*) > 1 AND b.open_channel_id IS NOT NULL AND b.closed_channel_id IS NOT NULL
+    UNION ALL
+    SELECT
+        'duplicate_channel',
+        NULL,
+        c.open_channel_id,
+        c.closed_channel_id,
+        NULL,
+        format('%s channels with one pair, of clients %s.', count(*), string_agg(c.client_id::text, ', ')),
+        'Decide which channel is right and delete the others: channels are customers'' data.'
+    FROM channels AS c
+    GROUP BY c.open_channel_id, c.closed_channel_id
+    HAVING count(*) > 1
+),
+
+trigger_wanted (table_name, trigger_name) AS (
+    VALUES
+    ('main_clients_database', 'create_broadcast_rows'),
+    ('broadcast_manager', 'take_over_auto_created_row'),
+    ('broadcast_manager', 'refuse_broadcast_truncate')
+),
+
+trigger_found AS (
+    SELECT
+        CASE
+            WHEN t.tgname IS NULL THEN 'trigger_missing'
+            WHEN t.tgenabled = 'D' THEN 'trigger_disabled'
+            WHEN t.tgenabled = 'R' THEN 'trigger_replica_only'
+        END AS check_name,
+        format('Trigger %s on %s.', w.trigger_name, w.table_name) AS detail,
+        CASE
+            WHEN t.tgname IS NULL THEN 'alembic upgrade head; if the database is at head: sql/triggers/' || w.trigger_name || '.sql'
+            ELSE format('ALTER TABLE %s ENABLE TRIGGER %s; then look for what was missed.', w.table_name, w.trigger_name)
+        END AS remedy
+    FROM trigger_wanted AS w
+    LEFT JOIN pg_catalog.pg_trigger AS t
+        ON w.trigger_name = t.tgname AND t.tgrelid = to_regclass('public.' || w.table_name)
+),
+
+key_wanted (constraint_name, table_name, definition) AS (
+    VALUES
+    (
+        'broadcast_manager_client_id_pair_fkey', 'broadcast_manager',
+        'FOREIGN KEY (client_id, open_channel_id, closed_channel_id) REFERENCES '
+        'main_clients_database(client_id, open_channel_id, closed_channel_id) ON UPDATE CASCADE ON DELETE CASCADE'
+    ),
+    (
+        'main_clients_database_pair_fkey', 'main_clients_database',
+        'FOREIGN KEY (open_channel_id, closed_channel_id) REFERENCES '
+        'broadcast_manager(open_channel_id, closed_channel_id) DEFERRABLE INITIALLY DEFERRED'
+    )
+),
+
+key_found AS (
+    SELECT
+        w.constraint_name,
+        w.table_name,
+        w.definition,
+        k.oid AS key_oid,
+        k.convalidated,
+        -- NOT ENFORCED came with PostgreSQL 18; before it, to_jsonb() has no such field.
+        coalesce((to_jsonb(k) ->> 'conenforced')::boolean, TRUE) AS enforced,
+        replace(regexp_replace(pg_get_constraintdef(k.oid), ' NOT (VALID|ENFORCED)', '', 'g'), 'REFERENCES public.', 'REFERENCES ')
+            AS found_definition
+    FROM key_wanted AS w
+    LEFT JOIN pg_catalog.pg_constraint AS k
+        ON w.constraint_name = k.conname AND k.conrelid = to_regclass('public.' || w.table_name)
+),
+
+key_broken AS (
+    SELECT
+        CASE
+            WHEN f.key_oid IS NULL THEN 'key_missing'
+            WHEN f.found_definition <> f.definition THEN 'key_wrong'
+            WHEN NOT f.enforced THEN 'key_not_enforced'
+            WHEN NOT f.convalidated THEN 'key_not_validated'
+            WHEN EXISTS (
+                SELECT FROM pg_catalog.pg_trigger AS t
+                WHERE t.tgconstraint = f.key_oid AND t.tgenabled NOT IN ('O', 'A')
+            ) THEN 'key_trigger_disabled'
+        END AS check_name,
+        format('Key %s on %s.', f.constraint_name, f.table_name) AS detail,
+        CASE
+            WHEN f.key_oid IS NULL OR f.found_definition <> f.definition
+                THEN 'alembic upgrade head; if the database is at head: sql/constraints/' || f.constraint_name || '.sql'
+            WHEN NOT f.enforced
+                THEN format('ALTER TABLE %s ALTER CONSTRAINT %s ENFORCED;', f.table_name, f.constraint_name)
+            WHEN NOT f.convalidated
+                THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %s;', f.table_name, f.constraint_name)
+            ELSE 'As a superuser: ALTER TABLE main_clients_database ENABLE TRIGGER ALL; the same for broadcast_manager.'
+        END AS remedy
+    FROM key_found AS f
+),
+
+unique_wanted (table_name, column_names) AS (
+    VALUES
+    ('main_clients_database', ARRAY['closed_channel_id', 'open_channel_id']),
+    ('broadcast_manager', ARRAY['closed_channel_id', 'open_channel_id'])
+),
+
+structure_found AS (
+    SELECT
+        t.check_name,
+        t.detail,
+        t.remedy
+    FROM trigger_found AS t
+    WHERE t.check_name IS NOT NULL
+    UNION ALL
+    SELECT
+        k.check_name,
+        k.detail,
+        k.remedy
+    FROM key_broken AS k
+    WHERE k.check_name IS NOT NULL
+    UNION ALL
+    SELECT
+        'unique_key_missing',
+        format('No valid unique key makes pairs unique in %s.', u.table_name),
+        'alembic upgrade head; if the database is at head: sql/constraints/' || u.table_name || '_pair_key.sql'
+    FROM unique_wanted AS u
+    WHERE NOT EXISTS (
+        SELECT FROM pg_catalog.pg_index AS i
+        WHERE
+            i.indrelid = to_regclass('public.' || u.table_name)
+            AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+            AND u.column_names @> (
+                SELECT array_agg(a.attname::text)
+                FROM pg_catalog.pg_attribute AS a
+                WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::smallint [])[0:i.indnkeyatts - 1])
+            )
+    )
+    UNION ALL
+    SELECT
+        'index_invalid',
+        format('Index %s on %s is not valid.', i.indexrelid::regclass, i.indrelid::regclass),
+        format('REINDEX INDEX CONCURRENTLY %s;', i.indexrelid::regclass)
+    FROM pg_catalog.pg_index AS i
+    WHERE
+        i.indrelid IN (to_regclass('public.main_clients_database'), to_regclass('public.broadcast_manager'))
+        AND NOT i.indisvalid
+    UNION ALL
+    SELECT
+        'column_nullable',
+        format('Column %s of %s takes NULL, and keys let NULL pass.', a.attname, a.attrelid::regclass),
+        'alembic upgrade head'
+    FROM pg_catalog.pg_attribute AS a
+    WHERE
+        a.attrelid IN (to_regclass('public.main_clients_database'), to_regclass('public.broadcast_manager'))
+        AND a.attname IN ('client_id', 'open_channel_id', 'closed_channel_id')
+        AND NOT a.attnotnull
+)
+
+SELECT
+    r.check_name,
+    'error' AS severity,
+    r.client_id,
+    r.open_channel_id,
+    r.closed_channel_id,
+    r.broadcast_id,
+    r.detail,
+    r.remedy
+FROM rows_found AS r
+UNION ALL
+SELECT
+    s.check_name,
+    CASE WHEN s.check_name IN ('key_not_validated', 'index_invalid') THEN 'warning' ELSE 'error' END AS severity,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    s.detail,
+    s.remedy
+FROM structure_found AS s;
+
+COMMENT ON VIEW public.broadcast_integrity_violations IS
+'Everything that breaks the rule, with its remedy; empty when each channel has exactly one broadcast row.';
+
+-- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even.
+DO $$
+BEGIN
+    IF to_regrole('broadcast_manager_reader') IS NULL THEN
+        CREATE ROLE broadcast_manager_reader NOLOGIN;
+        COMMENT ON ROLE broadcast_manager_reader IS 'May read what broadcast-manager verify and doctor read.';
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END;
+$$;
+
+GRANT SELECT ON TABLE
+public.main_clients_database,
+public.broadcast_manager,
+public.broadcast_manager_quarantine,
+public.broken_broadcasts,
+public.broadcast_integrity_violations
+TO broadcast_manager_reader;

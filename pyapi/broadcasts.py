@@ -1,0 +1,167 @@
+"""Register a channel and read its broadcast_id back.
+
+The row in broadcast_manager is the database's work (sql/triggers/create_broadcast_rows.sql);
+nothing here writes that table. The connection is the caller's: nothing here commits or rolls back.
+The functions take a psycopg connection, a SQLAlchemy connection or session, or an async psycopg
+connection, for which they return what is to be awaited.
+"""
+
+from collections.abc import Awaitable
+from contextlib import nullcontext
+from typing import Any, TypeAlias, overload
+from uuid import UUID
+
+import sqlalchemy
+from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
+from psycopg.pq import PipelineStatus
+from psycopg.rows import scalar_row
+from sqlalchemy.orm import Session
+
+from pyapi.channel import Channel
+from pyapi.errors import BroadcastNotFound, typed_errors
+from pyapi.queries import QUERIES, sqlalchemy_query
+
+SyncConnection: TypeAlias = Connection[Any] | sqlalchemy.Connection | Session
+
+
+@overload
+def read_broadcast_id(
+    conn: SyncConnection, open_channel_id: str, closed_channel_id: str
+) -> UUID: ...
+@overload
+def read_broadcast_id(
+    conn: AsyncConnection[Any], open_channel_id: str, closed_channel_id: str
+) -> Awaitable[UUID]: ...
+def read_broadcast_id(
+    conn: SyncConnection | AsyncConnection[Any], open_channel_id: str, closed_channel_id: str
+) -> UUID | Awaitable[UUID]:
+    """Read the broadcast_id of a channel pair.
+
+    Args:
+        conn: the caller's connection or session; to be awaited when it is async.
+        open_channel_id: Telegram id of the open channel.
+        closed_channel_id: Telegram id of the closed channel.
+
+    Raises:
+        BroadcastNotFound: the pair has no broadcast row that this transaction can see.
+        TypeError: conn is nothing of the above.
+    """
+    pair = {"open_channel_id": open_channel_id, "closed_channel_id": closed_channel_id}
+    if isinstance(conn, AsyncConnection):
+        return _read_async(conn, pair)
+    if isinstance(conn, Connection):
+        return _read(conn, pair)
+    return _read_sqlalchemy(_sqlalchemy_connection(conn), pair)
+
+
+@overload
+def insert_channel(conn: SyncConnection, channel: Channel) -> UUID: ...
+@overload
+def insert_channel(conn: AsyncConnection[Any], channel: Channel) -> Awaitable[UUID]: ...
+def insert_channel(
+    conn: SyncConnection | AsyncConnection[Any], channel: Channel
+) -> UUID | Awaitable[UUID]:
+    """Insert a channel and return the broadcast_id that the database gave it.
+
+    On a psycopg connection INSERT and read-back are one round trip. In a pipeline of the caller's
+    they join it and leave the Sync to the caller; after an error it is aborted until that Sync. A
+    session flushes first if it has autoflush. The rule's deferred key speaks at COMMIT: put
+    typed_errors() around yours.
+
+    Args:
+        conn: the caller's connection or session; to be awaited when it is async.
+        channel: the row to insert.
+
+    Raises:
+        ChannelPairTaken: the pair is registered already.
+        ChannelOwnerUnknown: client_id is no registered user.
+        ChannelIncomplete: a column that must have a value has none.
+        ChannelInvalid: a value does not fit its column.
+        BroadcastMissing: the rule refused a channel without a row: on an autocommit connection, or
+            after SET CONSTRAINTS ALL IMMEDIATE.
+        BroadcastNotFound: the trigger created no row; roll back.
+        TypeError: conn is nothing of the above.
+    """
+    if isinstance(conn, AsyncConnection):
+        return _insert_async(conn, channel)
+    if isinstance(conn, Connection):
+        return _insert(conn, channel)
+    return _insert_sqlalchemy(_sqlalchemy_connection(conn), channel)
+
+
+def _read(conn: Connection[Any], pair: dict[str, str]) -> UUID:
+    with typed_errors():
+        cursor = Cursor(conn, row_factory=scalar_row)
+        return _found(cursor.execute(QUERIES["read_broadcast_id"], pair).fetchone(), pair)
+
+
+async def _read_async(conn: AsyncConnection[Any], pair: dict[str, str]) -> UUID:
+    with typed_errors():
+        cursor = AsyncCursor(conn, row_factory=scalar_row)
+        await cursor.execute(QUERIES["read_broadcast_id"], pair)
+        return _found(await cursor.fetchone(), pair)
+
+
+def _insert(conn: Connection[Any], channel: Channel) -> UUID:
+    pair = _pair(channel)
+    with typed_errors():
+        insert, read = Cursor(conn), Cursor(conn, row_factory=scalar_row)
+        with nullcontext() if _in_pipeline(conn) else conn.pipeline():
+            insert.execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
+            read.execute(QUERIES["read_broadcast_id"], pair)
+        # Not inside: a fetch there would cost a round trip of its own before the closing Sync.
+        return _found(read.fetchone(), pair)
+
+
+async def _insert_async(conn: AsyncConnection[Any], channel: Channel) -> UUID:
+    pair = _pair(channel)
+    with typed_errors():
+        insert, read = AsyncCursor(conn), AsyncCursor(conn, row_factory=scalar_row)
+        async with nullcontext() if _in_pipeline(conn) else conn.pipeline():
+            await insert.execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
+            await read.execute(QUERIES["read_broadcast_id"], pair)
+        return _found(await read.fetchone(), pair)
+
+
+def _read_sqlalchemy(conn: sqlalchemy.Connection, pair: dict[str, str]) -> UUID:
+    with typed_errors():
+        return _found(conn.scalar(sqlalchemy_query("read_broadcast_id"), pair), pair)
+
+
+def _insert_sqlalchemy(conn: sqlalchemy.Connection, channel: Channel) -> UUID:
+    with typed_errors():
+        conn.execute(sqlalchemy_query("insert_channel"), {"channel": channel.as_json()})
+    return _read_sqlalchemy(conn, _pair(channel))
+
+
+def _sqlalchemy_connection(conn: sqlalchemy.Connection | Session) -> sqlalchemy.Connection:
+    if isinstance(conn, Session):
+        # As the session does before queries of its own: an owner just added is meant to count.
+        if conn.autoflush:
+            conn.flush()
+        return conn.connection()
+    if isinstance(conn, sqlalchemy.Connection):
+        return conn
+    raise TypeError(f"not a psycopg or SQLAlchemy connection or session: {type(conn).__name__}")
+
+
+def _in_pipeline(conn: Connection[Any] | AsyncConnection[Any]) -> bool:
+    # A pipeline nested in the caller's would send a Sync, which commits if autocommit is on.
+    return conn.pgconn.pipeline_status != PipelineStatus.OFF
+
+
+def _pair(channel: Channel) -> dict[str, str]:
+    return {
+        "open_channel_id": channel.open_channel_id,
+        "closed_channel_id": channel.closed_channel_id,
+    }
+
+
+def _found(broadcast_id: object, pair: dict[str, str]) -> UUID:
+    if broadcast_id is None:
+        raise BroadcastNotFound(
+            "no broadcast row for the pair ({open_channel_id}, {closed_channel_id})".format(**pair),
+            table="broadcast_manager",
+        )
+    # The caller's loaders may give text.
+    return broadcast_id if isinstance(broadcast_id, UUID) else UUID(str(broadcast_id))

@@ -1,0 +1,83 @@
+"""Where the database is: DATABASE_URL, in the form that each library wants."""
+
+import os
+
+import psycopg
+import sqlalchemy
+from psycopg.conninfo import conninfo_to_dict
+
+_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+
+
+class DatabaseUrlError(ValueError):
+    """DATABASE_URL can not be used."""
+
+
+class DatabaseUrlMissing(DatabaseUrlError):
+    """DATABASE_URL is not set, or empty."""
+
+
+class DatabaseUrlInvalid(DatabaseUrlError):
+    """The URL is none of PostgreSQL's. The message does not repeat it: it may hold a password."""
+
+
+def database_url() -> str:
+    """The database to work on, from the environment variable DATABASE_URL, as libpq takes it.
+
+    Raises:
+        DatabaseUrlMissing: the variable is not set, or empty.
+        DatabaseUrlInvalid: its value is no PostgreSQL URL.
+    """
+    url = os.environ.get("DATABASE_URL", "").strip()
+    if not url:
+        raise DatabaseUrlMissing(
+            "DATABASE_URL is not set: give the database, "
+            "as in DATABASE_URL=postgresql://user@host:5432/telepaypsql"
+        )
+    return libpq_url(url)
+
+
+def libpq_url(url: str) -> str:
+    """The URL with the scheme ``postgresql://``, everything after it as it was.
+
+    Raises:
+        DatabaseUrlInvalid: the scheme is none of postgres, postgresql, postgresql+psycopg, or libpq
+            can not read the rest.
+    """
+    scheme, _, rest = url.partition("://")
+    libpq = f"postgresql://{rest}"
+    if scheme not in _SCHEMES:
+        raise DatabaseUrlInvalid(
+            "the database URL must begin with postgresql://, postgres:// or postgresql+psycopg://"
+        )
+    _parameters(libpq)
+    return libpq
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The URL as SQLAlchemy and Alembic take it: ``postgresql+psycopg://``, the same parameters.
+
+    Read by libpq and written anew, because SQLAlchemy does not decode a host such as ``%2Ftmp`` and
+    does not take a list of hosts before the path.
+
+    Raises:
+        DatabaseUrlInvalid: as libpq_url.
+    """
+    query = _parameters(libpq_url(url))
+    in_front = {"username": "user", "password": "password", "database": "dbname"}
+    parts = {name: query.pop(key) for name, key in in_front.items() if key in query}
+    host = query.get("host", "")
+    if host and not any(mark in host for mark in "/,@"):
+        parts["host"] = query.pop("host")
+    one_port = "host" in parts and query.get("port", "").isdecimal()
+    port = int(query.pop("port")) if one_port else None
+    built = sqlalchemy.URL.create("postgresql+psycopg", **parts, port=port, query=query)
+    return built.render_as_string(hide_password=False)
+
+
+def _parameters(url: str) -> dict[str, str]:
+    try:
+        parameters = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise DatabaseUrlInvalid("the database URL can not be read: see libpq's URL form") from None
+    return {key: str(value) for key, value in parameters.items() if value is not None}

@@ -1,0 +1,140 @@
+"""Typed exceptions for what the database refuses.
+
+Which exception it is follows from SQLSTATE, table and constraint name, never from a message's text.
+The names are those of sql/constraints/; the codes of class BM are the project's own.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+
+class RuleError(Exception):
+    """The database refused something; the fields are what it reported, None where it was silent."""
+
+    default_hint: str | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sqlstate: str | None = None,
+        table: str | None = None,
+        constraint: str | None = None,
+        detail: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+        self.table = table
+        self.constraint = constraint
+        self.detail = detail
+        self.hint = hint or self.default_hint
+
+
+class ChannelError(RuleError):
+    """The channel itself is wrong."""
+
+
+class ChannelPairTaken(ChannelError):
+    """23505 on main_clients_database: the pair is registered already."""
+
+
+class ChannelOwnerUnknown(ChannelError):
+    """23503 on main_clients_database: client_id is no registered user."""
+
+
+class ChannelIncomplete(ChannelError):
+    """23502 on main_clients_database: a column that must have a value has none."""
+
+
+class ChannelInvalid(ChannelError):
+    """23514 on main_clients_database, or class 22: a value does not fit its column."""
+
+
+class BroadcastError(RuleError):
+    """The channel may be right, but its broadcast row is not as the rule wants it."""
+
+
+class BroadcastMissing(BroadcastError):
+    """23503 by main_clients_database_pair_fkey: a channel would be left without its broadcast row.
+
+    The key is deferred, so this comes at COMMIT as a rule.
+    """
+
+    default_hint = (
+        "After SET CONSTRAINTS ALL IMMEDIATE the key speaks before the trigger has made the row: "
+        "run SET CONSTRAINTS main_clients_database_pair_fkey DEFERRED first. Otherwise the trigger "
+        "create_broadcast_rows on main_clients_database is disabled or gone (broadcast-manager "
+        "verify tells), or the row of a living channel was deleted: delete the channel instead."
+    )
+
+
+class BroadcastRuleBroken(BroadcastError):
+    """Class 23 on broadcast_manager, or BM002: a row without its channel, TRUNCATE, and such."""
+
+
+class BroadcastNotFound(BroadcastError):
+    """The pair has no broadcast row that this transaction can see."""
+
+    default_hint = (
+        "Either there is no such channel, or another transaction has not committed it yet, or the "
+        "trigger create_broadcast_rows is disabled or gone: broadcast-manager verify tells."
+    )
+
+
+def error_class(
+    sqlstate: str | None, table: str | None, constraint: str | None
+) -> type[RuleError] | None:
+    """The exception that an error report stands for, None when it is not the rule's business."""
+    match sqlstate, table, constraint:
+        case "23503", _, "main_clients_database_pair_fkey":
+            return BroadcastMissing
+        case "23505", "main_clients_database", _:
+            return ChannelPairTaken
+        case "23503", "main_clients_database", _:
+            return ChannelOwnerUnknown
+        case "23502", "main_clients_database", _:
+            return ChannelIncomplete
+        case "23514", "main_clients_database", _:
+            return ChannelInvalid
+        case "BM002", _, _:
+            return BroadcastRuleBroken
+        case str(state), "broadcast_manager", _ if state.startswith("23"):
+            return BroadcastRuleBroken
+        case str(state), _, _ if state.startswith("22"):
+            return ChannelInvalid
+    return None
+
+
+@contextmanager
+def typed_errors() -> Iterator[None]:
+    """Raise a RuleError in place of the driver's error, from which it is raised.
+
+    Put it around your own COMMIT too, since the deferred key speaks there. Works around psycopg and
+    SQLAlchemy, and around ``await``. Errors that are not the rule's business pass unchanged.
+    Class 22 carries no table's name: keep unrelated statements outside.
+
+    Raises:
+        RuleError: one of the subclasses above.
+    """
+    try:
+        yield
+    except (psycopg.Error, DBAPIError) as error:
+        original = error.orig if isinstance(error, DBAPIError) else error
+        if not isinstance(original, psycopg.Error):
+            raise
+        diag = original.diag
+        found = error_class(original.sqlstate, diag.table_name, diag.constraint_name)
+        if found is None:
+            raise
+        raise found(
+            diag.message_primary or str(original),
+            sqlstate=original.sqlstate,
+            table=diag.table_name,
+            constraint=diag.constraint_name,
+            detail=diag.message_detail,
+            hint=diag.message_hint,
+        ) from error

@@ -1,0 +1,38 @@
+CREATE OR REPLACE FUNCTION public.repair_broadcast_batch(broadcast_ids uuid [])
+RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '100ms'
+AS $$
+DECLARE
+    b public.broadcast_manager;
+    broken public.broken_broadcasts;
+    repaired integer := 0;
+BEGIN
+    -- Most history first: of several rows that could be re-linked to one channel, the first one is.
+    FOR b IN
+        SELECT m.* FROM public.broadcast_manager AS m
+        WHERE m.id = ANY (broadcast_ids)
+        ORDER BY m.total_broadcasts DESC NULLS LAST, m.last_sent_time DESC NULLS LAST, m.created_at, m.id
+        FOR UPDATE SKIP LOCKED
+    LOOP
+        SELECT * INTO broken FROM public.broken_broadcasts AS v WHERE v.broadcast_id = b.id;
+        CONTINUE WHEN NOT FOUND;
+        INSERT INTO public.broadcast_manager_quarantine (reason, broadcast_id, broadcast_row)
+        VALUES (broken.reason, b.id, to_jsonb(b));
+        IF broken.reason = 'owner_corrected' THEN
+            UPDATE public.broadcast_manager SET client_id = broken.channel_client_id WHERE id = b.id;
+        ELSIF broken.reason = 'relinked' THEN
+            UPDATE public.broadcast_manager SET closed_channel_id = broken.relink_closed_channel_id WHERE id = b.id;
+        ELSE
+            DELETE FROM public.broadcast_manager WHERE id = b.id;
+        END IF;
+        repaired := repaired + 1;
+    END LOOP;
+    RETURN repaired;
+END;
+$$;
+
+COMMENT ON FUNCTION public.repair_broadcast_batch(uuid []) IS
+'Corrects the owner of these broadcast rows, re-links them or quarantines them; skips rows that a client holds.';
+REVOKE ALL ON FUNCTION public.repair_broadcast_batch(uuid []) FROM public;

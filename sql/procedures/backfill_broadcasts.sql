@@ -1,0 +1,58 @@
+CREATE OR REPLACE PROCEDURE public.backfill_broadcasts(
+    batch_size integer DEFAULT 1000,
+    only_client_id uuid DEFAULT NULL,
+    spread interval DEFAULT '0',
+    INOUT found_channels bigint DEFAULT 0,
+    INOUT created_rows bigint DEFAULT 0
+)
+LANGUAGE plpgsql
+-- SECURITY INVOKER and no SET: both forbid COMMIT. Every name is qualified instead.
+AS $$
+DECLARE
+    open_channel_ids text [];
+    closed_channel_ids text [];
+    missing bigint;
+    busy boolean;
+BEGIN
+    found_channels := 0;
+    created_rows := 0;
+    FOR pass IN 1..10 LOOP
+        missing := 0;
+        busy := false;
+        -- The loop's query is run to its end before the first COMMIT: one anti-join a pass.
+        FOR open_channel_ids, closed_channel_ids, missing IN
+            SELECT array_agg(m.open_channel_id), array_agg(m.closed_channel_id), max(m.missing)
+            FROM (
+                SELECT c.open_channel_id, c.closed_channel_id, count(*) OVER () AS missing,
+                    (row_number() OVER () - 1) / batch_size AS nth
+                FROM public.main_clients_database AS c
+                WHERE (only_client_id IS NULL OR c.client_id = only_client_id)
+                    AND NOT EXISTS (
+                        SELECT FROM public.broadcast_manager AS b
+                        WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+                    )
+            ) AS m
+            GROUP BY m.nth
+            ORDER BY m.nth
+        LOOP
+            BEGIN
+                created_rows := created_rows
+                    + public.backfill_broadcast_batch(open_channel_ids, closed_channel_ids, spread);
+            EXCEPTION
+                -- A client holds what we need: leave it to the next pass.
+                WHEN lock_not_available OR foreign_key_violation THEN busy := true;
+            END;
+            COMMIT;
+            found_channels := greatest(found_channels, missing);
+            RAISE NOTICE 'backfill: % of % channels', created_rows, found_channels
+            USING DETAIL = jsonb_build_object('step', 'backfill', 'done', created_rows, 'total', found_channels)::text;
+        END LOOP;
+        EXIT WHEN missing = 0;
+        PERFORM pg_sleep(0.1 * pass) WHERE busy;
+    END LOOP;
+END;
+$$;
+
+COMMENT ON PROCEDURE public.backfill_broadcasts(integer, uuid, interval, bigint, bigint) IS
+'Creates the broadcast rows that channels lack, as for new channels, and commits each batch; run it as often as you like.';
+REVOKE ALL ON PROCEDURE public.backfill_broadcasts(integer, uuid, interval, bigint, bigint) FROM public;

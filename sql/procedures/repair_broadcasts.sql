@@ -1,0 +1,45 @@
+CREATE OR REPLACE PROCEDURE public.repair_broadcasts(batch_size integer DEFAULT 1000)
+LANGUAGE plpgsql
+-- SECURITY INVOKER and no SET: both forbid COMMIT. Every name is qualified instead.
+AS $$
+DECLARE
+    batch uuid [];
+    found_rows bigint;
+    repaired bigint := 0;
+    busy boolean;
+BEGIN
+    FOR pass IN 1..10 LOOP
+        SELECT count(*) INTO found_rows FROM public.broken_broadcasts;
+        EXIT WHEN found_rows = 0;
+        busy := false;
+        FOR batch IN
+            SELECT array_agg(n.broadcast_id)
+            FROM (
+                SELECT v.broadcast_id,
+                    (row_number() OVER (
+                        ORDER BY b.total_broadcasts DESC NULLS LAST, b.last_sent_time DESC NULLS LAST, b.created_at, b.id
+                    ) - 1) / batch_size AS nth
+                FROM public.broken_broadcasts AS v
+                INNER JOIN public.broadcast_manager AS b ON v.broadcast_id = b.id
+            ) AS n
+            GROUP BY n.nth
+            ORDER BY n.nth
+        LOOP
+            BEGIN
+                repaired := repaired + public.repair_broadcast_batch(batch);
+            EXCEPTION
+                -- A client holds what we need, or has just changed it: leave it to the next pass.
+                WHEN lock_not_available OR foreign_key_violation OR unique_violation THEN busy := true;
+            END;
+            COMMIT;
+            RAISE NOTICE 'repair: % of % broadcast rows', repaired, found_rows
+            USING DETAIL = jsonb_build_object('step', 'repair', 'done', repaired, 'total', found_rows)::text;
+        END LOOP;
+        PERFORM pg_sleep(0.1 * pass) WHERE busy;
+    END LOOP;
+END;
+$$;
+
+COMMENT ON PROCEDURE public.repair_broadcasts(integer) IS
+'Corrects, re-links or quarantines broadcast rows that have no channel or the wrong owner; commits each batch.';
+REVOKE ALL ON PROCEDURE public.repair_broadcasts(integer) FROM public;

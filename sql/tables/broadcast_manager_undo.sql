@@ -1,0 +1,8 @@
+CREATE TABLE public.broadcast_manager_undo (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    revision text NOT NULL,
+    statement text NOT NULL
+);
+
+COMMENT ON TABLE public.broadcast_manager_undo IS
+'What an upgrade changed on objects it did not make, as the statements by which a downgrade changes it back.';

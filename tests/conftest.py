@@ -1,0 +1,122 @@
+"""Fixtures of all tests: one server and one template database per run, a clone per test."""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests import databases, servers
+
+_SERVER = pytest.StashKey[servers.Server]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer --pg."""
+    parser.addoption(
+        "--pg",
+        choices=servers.KINDS,
+        help="run on this kind of PostgreSQL and fail where it is missing"
+        " (without it: TEST_DATABASE_URL, else testcontainers, else embedded)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Pick the server before anything runs, so that its absence is told at once."""
+    try:
+        config.stash[_SERVER] = servers.pick(config.getoption("--pg"))
+    except servers.ServerMissing as missing:
+        raise pytest.UsageError(str(missing)) from missing
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Name the server."""
+    return f"PostgreSQL server: {config.stash[_SERVER].name}"
+
+
+@pytest.fixture(scope="session")
+def server(pytestconfig: pytest.Config) -> servers.Server:
+    """The server that was picked."""
+    return pytestconfig.stash[_SERVER]
+
+
+@pytest.fixture(scope="session")
+def server_url(server: servers.Server) -> Iterator[str]:
+    """URL of the server's maintenance database, as superuser."""
+    try:
+        running = server.run()
+        url = running.__enter__()
+    except servers.ServerMissing as missing:
+        pytest.exit(str(missing), returncode=pytest.ExitCode.USAGE_ERROR)
+    yield url
+    running.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def owner(server_url: str) -> str:
+    """Name of the role that owns the test databases; like the live one it is no superuser."""
+    databases.create_owner(server_url)
+    return databases.OWNER
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str, owner: str) -> Iterator[str]:
+    """Name of the database that `alembic upgrade head` made out of an empty one."""
+    del owner
+    url = databases.create_database(server_url)
+    try:
+        databases.upgrade(url)
+        yield databases.name_of(url)
+    finally:
+        databases.drop_database(server_url, url)
+
+
+@pytest.fixture(scope="session")
+def old_template(server_url: str, owner: str) -> Iterator[str]:
+    """Name of the database with the schema of the live system, before any upgrade."""
+    del owner
+    url = databases.create_database(server_url)
+    try:
+        databases.load(url, databases.EXISTING_SCHEMA)
+        yield databases.name_of(url)
+    finally:
+        databases.drop_database(server_url, url)
+
+
+@pytest.fixture
+def empty_database(server_url: str, owner: str) -> Iterator[str]:
+    """URL of a fresh empty database, as its owner."""
+    del owner
+    url = databases.create_database(server_url)
+    yield url
+    databases.drop_database(server_url, url)
+
+
+@pytest.fixture
+def database(server_url: str, template: str) -> Iterator[str]:
+    """URL of a fresh database with the rule installed, as its owner."""
+    url = databases.create_database(server_url, template)
+    yield url
+    databases.drop_database(server_url, url)
+
+
+@pytest.fixture
+def old_database(server_url: str, old_template: str) -> Iterator[str]:
+    """URL of a fresh database as the live system has it, without the rule, as its owner."""
+    url = databases.create_database(server_url, old_template)
+    yield url
+    databases.drop_database(server_url, url)
+
+
+@pytest.fixture
+def superuser(server_url: str) -> Callable[[str], str]:
+    """Turn a test database's URL into the superuser's URL of the same database."""
+    return lambda url: databases.at(server_url, databases.name_of(url))
+
+
+@pytest.fixture
+def seed() -> int:
+    """Seed for a randomised test, printed so that TEST_SEED can repeat a failure."""
+    chosen = int(os.environ.get("TEST_SEED") or random.SystemRandom().randrange(2**32))
+    print(f"TEST_SEED={chosen}")
+    return chosen
