@@ -2,14 +2,13 @@
 
 import logging
 import logging.config
-import random
 from typing import Any
 
 import psycopg
 import tenacity
 from alembic import context
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, pool
+from sqlalchemy import Column, Connection, MetaData, Table, create_engine, inspect, pool, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from pyapi.database import DatabaseUrlError, database_url, sqlalchemy_url
@@ -87,12 +86,9 @@ def _drop_empty_version_table(connection: Connection) -> None:
     if connection.closed or connection.invalidated:
         return
     connection.rollback()
-    exists = f"SELECT to_regclass('{VERSION_TABLE}') IS NOT NULL"
-    if (
-        connection.exec_driver_sql(exists).scalar_one()
-        and connection.exec_driver_sql(f"SELECT NOT EXISTS (SELECT FROM {VERSION_TABLE})").scalar_one()  # noqa: S608
-    ):
-        connection.exec_driver_sql(f"DROP TABLE {VERSION_TABLE}")
+    table = Table(VERSION_TABLE, MetaData(), Column("version_num"))
+    if inspect(connection).has_table(VERSION_TABLE) and connection.execute(select(table)).first() is None:
+        table.drop(connection)
     connection.commit()
 
 
@@ -104,7 +100,11 @@ def _sentence(error: DBAPIError) -> str:
     origin = error.orig
     if isinstance(origin, psycopg.Error) and origin.diag.message_primary:
         d = origin.diag
-        parts: list[tuple[str, Any]] = [("", d.message_primary), ("", d.message_detail), ("Way out: ", d.message_hint)]
+        parts: list[tuple[str, Any]] = [
+            ("", d.message_primary),
+            ("", d.message_detail),
+            ("Way out: ", d.message_hint),
+        ]
         text = "\n".join(f"{label}{part}" for label, part in parts if part)
         return f"{text}\n(SQLSTATE {origin.sqlstate}; finished revisions stay, the next upgrade goes on from there)"
     if isinstance(error, OperationalError):

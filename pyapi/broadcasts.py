@@ -25,13 +25,9 @@ SyncConnection: TypeAlias = Connection[Any] | sqlalchemy.Connection | Session
 
 
 @overload
-def read_broadcast_id(
-    conn: SyncConnection, open_channel_id: str, closed_channel_id: str
-) -> UUID: ...
+def read_broadcast_id(conn: SyncConnection, open_channel_id: str, closed_channel_id: str) -> UUID: ...
 @overload
-def read_broadcast_id(
-    conn: AsyncConnection[Any], open_channel_id: str, closed_channel_id: str
-) -> Awaitable[UUID]: ...
+def read_broadcast_id(conn: AsyncConnection[Any], open_channel_id: str, closed_channel_id: str) -> Awaitable[UUID]: ...
 def read_broadcast_id(
     conn: SyncConnection | AsyncConnection[Any], open_channel_id: str, closed_channel_id: str
 ) -> UUID | Awaitable[UUID]:
@@ -58,9 +54,7 @@ def read_broadcast_id(
 def insert_channel(conn: SyncConnection, channel: Channel) -> UUID: ...
 @overload
 def insert_channel(conn: AsyncConnection[Any], channel: Channel) -> Awaitable[UUID]: ...
-def insert_channel(
-    conn: SyncConnection | AsyncConnection[Any], channel: Channel
-) -> UUID | Awaitable[UUID]:
+def insert_channel(conn: SyncConnection | AsyncConnection[Any], channel: Channel) -> UUID | Awaitable[UUID]:
     """Insert a channel and return the broadcast_id that the database gave it.
 
     On a psycopg connection INSERT and read-back are one round trip. In a pipeline of the caller's

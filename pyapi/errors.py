@@ -85,9 +85,7 @@ class BroadcastNotFound(BroadcastError):
     )
 
 
-def error_class(
-    sqlstate: str | None, table: str | None, constraint: str | None
-) -> type[RuleError] | None:
+def error_class(sqlstate: str | None, table: str | None, constraint: str | None) -> type[RuleError] | None:
     """The exception that an error report stands for, None when it is not the rule's business."""
     match sqlstate, table, constraint:
         case "23503", _, "main_clients_database_pair_fkey":

@@ -107,3 +107,8 @@ ORDER BY c.open_channel_id, c.closed_channel_id;
 CALL public.backfill_broadcasts(
     CAST(%(batch_size)s AS integer), CAST(%(client_id)s AS uuid), CAST(%(spread)s AS interval), NULL, NULL
 );
+
+-- name: has_integrity_view
+-- One row where the integrity view is there.
+SELECT TRUE AS found
+WHERE to_regclass('public.broadcast_integrity_violations') IS NOT NULL;

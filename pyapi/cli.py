@@ -1,0 +1,189 @@
+"""The command line for operators: verify, doctor, backfill. Each asks the database given by DATABASE_URL."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Annotated, Any, NoReturn
+from uuid import UUID
+
+import psycopg
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import Progress, TaskID
+from rich.table import Table
+
+from pyapi.backfill import BackfillProgress, backfill, channels_of_client, count_missing
+from pyapi.database import DatabaseUrlError, database_url
+from pyapi.drift import find_drift, read_fingerprint
+from pyapi.integrity import find_violations
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Looks after the rule: no channel without its broadcast row. The database is given by DATABASE_URL.",
+)
+out = Console()
+err = Console(stderr=True)
+log = structlog.get_logger()
+
+WRONG_USE = 2
+
+
+@app.callback()
+def configure() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@app.command()
+def verify(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
+) -> None:
+    """Find channels without broadcast rows and everything else that breaks the rule.
+
+    Run it before and after an upgrade, after a restore, and whenever a superuser worked on the tables.
+    Exit code 0: all is well. 1: there are findings. 2: it could not look.
+    """
+    with _connection() as conn:
+        violations = find_violations(conn)
+    if as_json:
+        sys.stdout.write(json.dumps([v.as_json() for v in violations], indent=2) + "\n")
+    elif not violations:
+        out.print("📢 Every channel has exactly one broadcast row, and the rule is in place.")
+    else:
+        table = Table("check", "client", "pair", "finding", "what to do", title=f"{len(violations)} findings")
+        for v in violations:
+            pair = f"{v.open_channel_id}\n{v.closed_channel_id}" if v.open_channel_id else ""
+            table.add_row(v.check_name, str(v.client_id or ""), pair, v.detail, v.remedy)
+        out.print(table)
+    raise typer.Exit(1 if violations else 0)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Compare the database's catalogue with what the rule is made of; any role that may connect can run it.
+
+    Exit code 0: no drift. 1: something differs, and is named. 2: it could not look.
+    """
+    with _connection() as conn:
+        facts = read_fingerprint(conn)
+    drifts = find_drift(facts)
+    others = [f for f in facts if f.scope == "other"]
+    if as_json:
+        sys.stdout.write(
+            json.dumps({"drift": [vars(d) for d in drifts], "other": [vars(f) for f in others]}, indent=2) + "\n"
+        )
+    else:
+        if drifts:
+            table = Table("kind", "object", "must be", "is", title=f"{len(drifts)} differences")
+            for d in drifts:
+                table.add_row(d.kind, d.name, d.expected or "not there", d.found or "missing")
+            out.print(table)
+            out.print("The definitions to go back to lie in sql/, one file an object.")
+        else:
+            out.print("📢 No drift: trigger, keys, functions, views and grants are as they must be.")
+        count = sum(1 for f in others if f.kind in ("trigger", "policy", "grant"))
+        out.print(f"{count} triggers, policies and grants of others stand beside them; --json lists all.")
+    raise typer.Exit(1 if drifts else 0)
+
+
+@app.command(name="backfill")
+def backfill_command(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, change nothing.")] = False,
+    batch_size: Annotated[int, typer.Option(min=1, max=100_000, help="Rows in one transaction.")] = 1000,
+    client: Annotated[UUID | None, typer.Option(metavar="UUID", help="Only this client's channels.")] = None,
+    spread: Annotated[
+        str,
+        typer.Option(metavar="INTERVAL", help="The new rows fall due within this time, as in '6 hours'."),
+    ] = "0",
+) -> None:
+    """Create the broadcast rows that channels lack, in batches that commit. Run it as often as you like.
+
+    Exit code 0: nothing is left to do. 1: rows are still missing, and are listed. 2: wrong use.
+    """
+    with _connection() as conn:
+        duration = _interval(conn, spread)
+        if dry_run:
+            missing = count_missing(conn, client)
+            out.print(f"📢 {missing} channels lack their broadcast row; nothing was changed.")
+            raise typer.Exit(1 if missing else 0)
+        with _progress() as report:
+            result = backfill(conn, batch_size=batch_size, client_id=client, spread=duration, report=report)
+        out.print(
+            f"📢 found {result.found}, created {result.created}, "
+            f"skipped {result.skipped} (made or deleted by others meanwhile), failed {result.failed}"
+        )
+        if client is not None:
+            table = Table("open channel", "closed channel", "broadcast_id", title=f"client {client}")
+            for row in channels_of_client(conn, client):
+                table.add_row(row.open_channel_id, row.closed_channel_id, str(row.broadcast_id or "missing"))
+            out.print(table)
+        if result.failed:
+            for v in find_violations(conn):
+                if v.check_name == "channel_without_broadcast" and client in (None, v.client_id):
+                    err.print(f"missing: client {v.client_id}, pair ({v.open_channel_id}, {v.closed_channel_id})")
+            err.print(
+                "Clients hold these channels, or the creation fails: run it again, then broadcast-manager doctor."
+            )
+            raise typer.Exit(1)
+
+
+@contextmanager
+def _connection() -> Iterator[psycopg.Connection[Any]]:
+    """An autocommit connection to DATABASE_URL; what goes wrong becomes a sentence and exit code 2."""
+    try:
+        with psycopg.connect(database_url(), autocommit=True, connect_timeout=10) as conn:
+            yield conn
+    except DatabaseUrlError as error:
+        _give_up(str(error))
+    except psycopg.errors.UndefinedTable as error:
+        _give_up(f"{error.diag.message_primary}: this database has no channels yet; run alembic upgrade head")
+    except psycopg.errors.UndefinedFunction as error:
+        _give_up(f"{error.diag.message_primary}: the rule is not installed here; run alembic upgrade head")
+    except psycopg.Error as error:
+        hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
+        _give_up(f"{error.diag.message_primary or error}{hint}")
+
+
+def _give_up(sentence: str) -> NoReturn:
+    err.print(f"broadcast-manager: {sentence}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(WRONG_USE)
+
+
+def _interval(conn: psycopg.Connection[Any], text: str) -> timedelta:
+    # PostgreSQL knows what an interval is; Python needs no parser of its own.
+    try:
+        row = conn.execute("SELECT CAST(%s AS interval)", [text]).fetchone()
+    except psycopg.errors.DataError:
+        _give_up(f"--spread: {text!r} is no interval; say for example '6 hours'")
+    value = row[0] if row else timedelta()
+    if not isinstance(value, timedelta) or value < timedelta():
+        _give_up(f"--spread: {text!r} lies in the past; say for example '6 hours'")
+    return value
+
+
+@contextmanager
+def _progress() -> Iterator[BackfillProgress]:
+    """Where a person looks on, a bar; elsewhere a line of log a batch."""
+    if not err.is_terminal:
+        yield lambda done, total: log.info("📢 backfill.batch", created=done, found=total)
+        return
+    with Progress(console=err) as bar:
+        tasks: list[TaskID] = []
+
+        def show(done: int, total: int) -> None:
+            if not tasks:
+                tasks.append(bar.add_task("📢 backfill", total=total))
+            bar.update(tasks[0], completed=done, total=total)
+
+        yield show

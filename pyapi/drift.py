@@ -1,0 +1,58 @@
+"""Compares what the catalogue says of the rule with what it must say. The facts come from one query in sql/checks."""
+
+import csv
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from pyapi.project_file import project_file
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of sql/checks/catalogue_fingerprint.sql."""
+
+    scope: str
+    kind: str
+    name: str
+    definition: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A fact that is not as it must be: missing where found is None, unexpected where expected is None."""
+
+    kind: str
+    name: str
+    expected: str | None
+    found: str | None
+
+
+def read_fingerprint(conn: psycopg.Connection[Any]) -> list[Fact]:
+    """All facts of this database; needs no privilege but to connect.
+
+    Raises:
+        psycopg.Error: the connection failed.
+    """
+    query = project_file("sql/checks/catalogue_fingerprint.sql").read_bytes()
+    with conn.cursor(row_factory=class_row(Fact)) as cursor:
+        return cursor.execute(query).fetchall()
+
+
+def expected_fingerprint() -> list[Fact]:
+    """The committed facts of scope rule and needed, as ``make fingerprint`` wrote them."""
+    with project_file("sql/checks/catalogue_fingerprint.csv").open(newline="") as file:
+        return [Fact(**row) for row in csv.DictReader(file)]
+
+
+def find_drift(found: list[Fact]) -> list[Drift]:
+    """Where the facts differ from the committed ones; what stands beside the rule (scope other) is not judged."""
+    must = {(f.kind, f.name): f.definition for f in expected_fingerprint()}
+    have = {(f.kind, f.name): f.definition for f in found if f.scope != "other"}
+    return [
+        Drift(kind, name, must.get((kind, name)), have.get((kind, name)))
+        for kind, name in sorted(must.keys() | have.keys())
+        if must.get((kind, name)) != have.get((kind, name))
+    ]

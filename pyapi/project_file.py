@@ -1,0 +1,15 @@
+"""Finds the SQL files that belong to the project: beside the package in a checkout, inside it when installed."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+def project_file(path: str) -> Path:
+    """The file under ``sql/``.
+
+    Args:
+        path: relative to the project's top, such as ``sql/checks/verify_broadcast_integrity.sql``.
+    """
+    installed = _PACKAGE / path
+    return installed if installed.exists() else _PACKAGE.parent / path

@@ -1,0 +1,236 @@
+-- What the catalogue says of the rule, one line a fact, alike on PostgreSQL 15 to 18 and after dump and restore:
+--   psql "$DATABASE_URL" -f sql/checks/catalogue_fingerprint.sql
+-- scope rule: our own objects. needed: what we found or made, by structure, under whatever name.
+-- other: what else stands on the three tables; it is listed and never judged.
+WITH
+business_tables AS (
+    SELECT c.oid, c.relname::text AS table_name, c.relowner, c.relacl
+    FROM pg_catalog.pg_class AS c
+    WHERE
+        c.relnamespace = to_regnamespace('public')
+        AND c.relname IN ('registered_users', 'main_clients_database', 'broadcast_manager')
+),
+
+rule_relations AS (
+    SELECT c.oid, c.relname::text AS relation_name, c.relkind, c.relowner, c.relacl
+    FROM pg_catalog.pg_class AS c
+    WHERE
+        c.relnamespace = to_regnamespace('public')
+        AND c.relname IN (
+            'broadcast_manager_quarantine', 'broadcast_manager_undo',
+            'broken_broadcasts', 'broadcast_integrity_violations'
+        )
+),
+
+rule_functions AS (
+    SELECT p.*, p.proname::text AS function_name
+    FROM pg_catalog.pg_proc AS p
+    WHERE
+        p.pronamespace = to_regnamespace('public')
+        AND p.proname IN (
+            'create_broadcast_rows', 'take_over_auto_created_row', 'refuse_broadcast_truncate',
+            'backfill_broadcasts', 'backfill_broadcast_batch', 'repair_broadcasts', 'repair_broadcast_batch',
+            'quarantine_duplicate_broadcasts', 'lock_without_queueing'
+        )
+),
+
+rule_constraints AS (
+    SELECT k.*, k.conname::text AS constraint_name
+    FROM pg_catalog.pg_constraint AS k
+    WHERE
+        k.conrelid IN (SELECT b.oid FROM business_tables AS b)
+        AND k.conname IN ('broadcast_manager_client_id_pair_fkey', 'main_clients_database_pair_fkey')
+),
+
+-- Every grant that is not the owner's own, with the grantee by name.
+grants AS (
+    SELECT
+        g.object_name,
+        g.object_kind,
+        a.privilege_type,
+        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END AS grantee
+    FROM (
+        SELECT r.relation_name AS object_name, 'relation' AS object_kind, r.relowner AS owner_oid,
+            coalesce(r.relacl, acldefault('r', r.relowner)) AS acl
+        FROM rule_relations AS r
+        UNION ALL
+        SELECT b.table_name, 'table', b.relowner, coalesce(b.relacl, acldefault('r', b.relowner))
+        FROM business_tables AS b
+        UNION ALL
+        SELECT f.function_name, 'function', f.proowner, coalesce(f.proacl, acldefault('f', f.proowner))
+        FROM rule_functions AS f
+    ) AS g
+    CROSS JOIN LATERAL aclexplode(g.acl) AS a
+    WHERE a.grantee <> g.owner_oid
+),
+
+unique_keys AS (
+    SELECT
+        i.indrelid,
+        (
+            SELECT array_agg(a.attname::text ORDER BY a.attname)
+            FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::smallint [])[0:i.indnkeyatts - 1])
+        ) AS column_names
+    FROM pg_catalog.pg_index AS i
+    WHERE
+        i.indrelid IN (SELECT b.oid FROM business_tables AS b)
+        AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+),
+
+facts (scope, kind, name, definition) AS (
+    SELECT 'rule', 'function', f.function_name, format(
+        '%s(%s) returns %s, language %s, %s, security %s, set %s',
+        CASE f.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END,
+        pg_get_function_identity_arguments(f.oid), coalesce(format_type(nullif(f.prorettype, 0), NULL), ''), l.lanname,
+        f.provolatile, CASE WHEN f.prosecdef THEN 'definer' ELSE 'invoker' END,
+        coalesce(array_to_string(f.proconfig, ' and '), 'nothing')
+    )
+    FROM rule_functions AS f
+    INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
+    UNION ALL
+    SELECT 'rule', 'function body', f.function_name, md5(f.prosrc)
+    FROM rule_functions AS f
+    UNION ALL
+    SELECT 'rule', 'comment', 'function ' || f.function_name, obj_description(f.oid, 'pg_proc')
+    FROM rule_functions AS f
+    UNION ALL
+    SELECT 'rule', 'relation', r.relation_name, CASE r.relkind WHEN 'v' THEN 'view' WHEN 'r' THEN 'table' ELSE r.relkind::text END
+    FROM rule_relations AS r
+    UNION ALL
+    SELECT 'rule', 'view body', r.relation_name, md5(replace(pg_get_viewdef(r.oid), 'public.', ''))
+    FROM rule_relations AS r
+    WHERE r.relkind = 'v'
+    UNION ALL
+    SELECT 'rule', 'comment', 'relation ' || r.relation_name, obj_description(r.oid, 'pg_class')
+    FROM rule_relations AS r
+    UNION ALL
+    SELECT 'rule', 'column', r.relation_name || '.' || a.attname, concat_ws(
+        ' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'NOT NULL' END,
+        'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid), 'IDENTITY ' || nullif(a.attidentity::text, '')
+    )
+    FROM rule_relations AS r
+    INNER JOIN pg_catalog.pg_attribute AS a ON r.oid = a.attrelid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_attrdef AS d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    UNION ALL
+    SELECT 'rule', 'constraint', r.relation_name || '.' || k.conname, pg_get_constraintdef(k.oid)
+    FROM rule_relations AS r
+    INNER JOIN pg_catalog.pg_constraint AS k ON r.oid = k.conrelid AND k.contype <> 'n'
+    UNION ALL
+    SELECT 'rule', 'constraint', k.constraint_name, format(
+        '%s, %s', replace(pg_get_constraintdef(k.oid), 'public.', ''), CASE WHEN k.convalidated THEN 'valid' ELSE 'not valid' END
+    )
+    FROM rule_constraints AS k
+    UNION ALL
+    SELECT 'rule', 'comment', 'constraint ' || k.constraint_name, obj_description(k.oid, 'pg_constraint')
+    FROM rule_constraints AS k
+    UNION ALL
+    -- The internal triggers do a key's work; each has a number in its name, so the function it calls stands for it.
+    SELECT 'rule', 'key trigger', format('%s on %s, %s', k.constraint_name, b.table_name, p.proname), t.tgenabled::text
+    FROM rule_constraints AS k
+    INNER JOIN pg_catalog.pg_trigger AS t ON k.oid = t.tgconstraint
+    INNER JOIN business_tables AS b ON t.tgrelid = b.oid
+    INNER JOIN pg_catalog.pg_proc AS p ON t.tgfoid = p.oid
+    UNION ALL
+    SELECT
+        CASE
+            WHEN t.tgname IN ('create_broadcast_rows', 'take_over_auto_created_row', 'refuse_broadcast_truncate')
+                THEN 'rule'
+            ELSE 'other'
+        END,
+        'trigger', format('%s on %s', t.tgname, b.table_name),
+        format('%s; enabled %s', replace(pg_get_triggerdef(t.oid), 'public.', ''), t.tgenabled)
+    FROM business_tables AS b
+    INNER JOIN pg_catalog.pg_trigger AS t ON b.oid = t.tgrelid AND NOT t.tgisinternal
+    UNION ALL
+    SELECT 'rule', 'comment', 'trigger ' || t.tgname, obj_description(t.oid, 'pg_trigger')
+    FROM business_tables AS b
+    INNER JOIN pg_catalog.pg_trigger AS t ON b.oid = t.tgrelid
+    WHERE t.tgname IN ('create_broadcast_rows', 'take_over_auto_created_row', 'refuse_broadcast_truncate')
+    UNION ALL
+    SELECT
+        CASE WHEN g.object_kind <> 'table' OR g.grantee = 'broadcast_manager_reader' THEN 'rule' ELSE 'other' END,
+        'grant', format('%s %s to %s', g.object_kind, g.object_name, g.grantee),
+        string_agg(g.privilege_type, ', ' ORDER BY g.privilege_type)
+    FROM grants AS g
+    GROUP BY g.object_kind, g.object_name, g.grantee
+    UNION ALL
+    SELECT 'rule', 'role', 'broadcast_manager_reader', CASE WHEN r.rolcanlogin THEN 'may log in' ELSE 'may not log in' END
+    FROM pg_catalog.pg_roles AS r
+    WHERE r.rolname = 'broadcast_manager_reader'
+    UNION ALL
+    SELECT 'rule', 'owner', f.function_name || ' runs as', CASE
+        WHEN f.proowner = b.relowner THEN 'the owner of broadcast_manager' ELSE 'another role than the owner of broadcast_manager'
+    END
+    FROM rule_functions AS f
+    INNER JOIN business_tables AS b ON b.table_name = 'broadcast_manager'
+    WHERE f.prosecdef
+    UNION ALL
+    SELECT 'needed', 'column', b.table_name || '.' || a.attname, CASE WHEN a.attnotnull THEN 'NOT NULL' ELSE 'takes NULL' END
+    FROM business_tables AS b
+    INNER JOIN pg_catalog.pg_attribute AS a ON b.oid = a.attrelid AND NOT a.attisdropped
+    WHERE
+        b.table_name <> 'registered_users'
+        AND a.attname IN ('client_id', 'open_channel_id', 'closed_channel_id')
+    UNION ALL
+    SELECT 'needed', 'unique key', n.description, CASE
+        WHEN EXISTS (
+            SELECT FROM unique_keys AS u
+            WHERE
+                u.indrelid = to_regclass('public.' || n.table_name)
+                AND (n.column_names = u.column_names OR (n.may_be_implied AND n.column_names @> u.column_names))
+        ) THEN 'there and valid' ELSE 'missing or not valid'
+    END
+    FROM (
+        VALUES
+        ('one channel per pair', 'main_clients_database', ARRAY['closed_channel_id', 'open_channel_id'], TRUE),
+        ('channel by owner and pair', 'main_clients_database', ARRAY['client_id', 'closed_channel_id', 'open_channel_id'], FALSE),
+        ('one broadcast row per pair', 'broadcast_manager', ARRAY['closed_channel_id', 'open_channel_id'], FALSE)
+    ) AS n (description, table_name, column_names, may_be_implied)
+    UNION ALL
+    SELECT 'needed', 'foreign key', 'channel to its owner', CASE
+        WHEN EXISTS (
+            SELECT FROM pg_catalog.pg_constraint AS k
+            WHERE
+                k.contype = 'f' AND k.convalidated
+                AND k.conrelid = to_regclass('public.main_clients_database')
+                AND k.confrelid = to_regclass('public.registered_users')
+        ) THEN 'there and valid' ELSE 'missing or not valid'
+    END
+    UNION ALL
+    SELECT 'other', 'column', b.table_name || '.' || a.attname, concat_ws(
+        ' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'NOT NULL' END,
+        'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)
+    )
+    FROM business_tables AS b
+    INNER JOIN pg_catalog.pg_attribute AS a ON b.oid = a.attrelid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_attrdef AS d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    UNION ALL
+    SELECT 'other', 'constraint', b.table_name || '.' || k.conname, format(
+        '%s, %s', replace(pg_get_constraintdef(k.oid), 'public.', ''), CASE WHEN k.convalidated THEN 'valid' ELSE 'not valid' END
+    )
+    FROM business_tables AS b
+    INNER JOIN pg_catalog.pg_constraint AS k ON b.oid = k.conrelid AND k.contype NOT IN ('n', 't')
+    WHERE k.oid NOT IN (SELECT r.oid FROM rule_constraints AS r)
+    UNION ALL
+    SELECT 'other', 'index', b.table_name || '.' || c.relname, format(
+        '%s, %s', replace(pg_get_indexdef(i.indexrelid), 'public.', ''), CASE WHEN i.indisvalid THEN 'valid' ELSE 'not valid' END
+    )
+    FROM business_tables AS b
+    INNER JOIN pg_catalog.pg_index AS i ON b.oid = i.indrelid
+    INNER JOIN pg_catalog.pg_class AS c ON i.indexrelid = c.oid
+    UNION ALL
+    SELECT 'other', 'policy', b.table_name || '.' || p.polname, concat_ws(
+        ' ', p.polcmd, pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)
+    )
+    FROM business_tables AS b
+    INNER JOIN pg_catalog.pg_policy AS p ON b.oid = p.polrelid
+)
+
+SELECT
+    f.scope,
+    f.kind,
+    f.name,
+    coalesce(f.definition, '') AS definition
+FROM facts AS f
+ORDER BY f.scope COLLATE "C", f.kind COLLATE "C", f.name COLLATE "C", f.definition COLLATE "C";
