@@ -1,19 +1,20 @@
 """Register a channel and read its broadcast_id back.
 
 The row in broadcast_manager is the database's work (sql/triggers/create_broadcast_rows.sql);
-nothing here writes that table. The connection is the caller's: nothing here commits or rolls back.
+nothing here writes that table. The connection is the caller's, and so is the transaction: nothing
+here commits or rolls back, but for an autocommit connection outside of one, where an INSERT commits.
 The functions take a psycopg connection, a SQLAlchemy connection or session, or an async psycopg
 connection, for which they return what is to be awaited.
 """
 
-from collections.abc import Awaitable
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias, overload
 from uuid import UUID
 
 import sqlalchemy
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
-from psycopg.pq import PipelineStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import scalar_row
 from sqlalchemy.orm import Session
 
@@ -57,10 +58,10 @@ def insert_channel(conn: AsyncConnection[Any], channel: Channel) -> Awaitable[UU
 def insert_channel(conn: SyncConnection | AsyncConnection[Any], channel: Channel) -> UUID | Awaitable[UUID]:
     """Insert a channel and return the broadcast_id that the database gave it.
 
-    On a psycopg connection INSERT and read-back are one round trip. In a pipeline of the caller's
-    they join it and leave the Sync to the caller; after an error it is aborted until that Sync. A
-    session flushes first if it has autoflush. The rule's deferred key speaks at COMMIT: put
-    typed_errors() around yours.
+    On a psycopg connection INSERT and read-back are one round trip (a BEGIN that psycopg has to
+    send first is its own). They join a pipeline of the caller's and leave the Sync to the caller;
+    after an error it is aborted until that Sync. A session flushes first if it has autoflush. The
+    rule's deferred key speaks at COMMIT: put typed_errors() around yours.
 
     Args:
         conn: the caller's connection or session; to be awaited when it is async.
@@ -99,9 +100,9 @@ async def _read_async(conn: AsyncConnection[Any], pair: dict[str, str]) -> UUID:
 def _insert(conn: Connection[Any], channel: Channel) -> UUID:
     pair = _pair(channel)
     with typed_errors():
-        insert, read = Cursor(conn), Cursor(conn, row_factory=scalar_row)
-        with nullcontext() if _in_pipeline(conn) else conn.pipeline():
-            insert.execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
+        read = Cursor(conn, row_factory=scalar_row)
+        with _one_round_trip(conn):
+            Cursor(conn).execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
             read.execute(QUERIES["read_broadcast_id"], pair)
         # Not inside: a fetch there would cost a round trip of its own before the closing Sync.
         return _found(read.fetchone(), pair)
@@ -110,9 +111,9 @@ def _insert(conn: Connection[Any], channel: Channel) -> UUID:
 async def _insert_async(conn: AsyncConnection[Any], channel: Channel) -> UUID:
     pair = _pair(channel)
     with typed_errors():
-        insert, read = AsyncCursor(conn), AsyncCursor(conn, row_factory=scalar_row)
-        async with nullcontext() if _in_pipeline(conn) else conn.pipeline():
-            await insert.execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
+        read = AsyncCursor(conn, row_factory=scalar_row)
+        async with _one_round_trip_async(conn):
+            await AsyncCursor(conn).execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
             await read.execute(QUERIES["read_broadcast_id"], pair)
         return _found(await read.fetchone(), pair)
 
@@ -139,9 +140,55 @@ def _sqlalchemy_connection(conn: sqlalchemy.Connection | Session) -> sqlalchemy.
     raise TypeError(f"not a psycopg or SQLAlchemy connection or session: {type(conn).__name__}")
 
 
+@contextmanager
+def _one_round_trip(conn: Connection[Any]) -> Iterator[None]:
+    if _in_pipeline(conn):
+        yield
+        return
+    alone = _autocommits(conn)
+    try:
+        with conn.pipeline():
+            if alone:
+                Cursor(conn).execute("BEGIN")
+            yield
+            if alone:
+                Cursor(conn).execute("COMMIT")
+    finally:
+        if alone and _transaction_is_open(conn):
+            conn.rollback()
+
+
+@asynccontextmanager
+async def _one_round_trip_async(conn: AsyncConnection[Any]) -> AsyncIterator[None]:
+    if _in_pipeline(conn):
+        yield
+        return
+    alone = _autocommits(conn)
+    try:
+        async with conn.pipeline():
+            if alone:
+                await AsyncCursor(conn).execute("BEGIN")
+            yield
+            if alone:
+                await AsyncCursor(conn).execute("COMMIT")
+    finally:
+        if alone and _transaction_is_open(conn):
+            await conn.rollback()
+
+
 def _in_pipeline(conn: Connection[Any] | AsyncConnection[Any]) -> bool:
     # A pipeline nested in the caller's would send a Sync, which commits if autocommit is on.
     return conn.pgconn.pipeline_status != PipelineStatus.OFF
+
+
+def _autocommits(conn: Connection[Any] | AsyncConnection[Any]) -> bool:
+    # Then BEGIN and COMMIT are sent along: libpq can not recover from an error of the commit that a
+    # Sync implies, and that is where the deferred key would speak.
+    return conn.autocommit and conn.info.transaction_status == TransactionStatus.IDLE
+
+
+def _transaction_is_open(conn: Connection[Any] | AsyncConnection[Any]) -> bool:
+    return conn.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
 
 def _pair(channel: Channel) -> dict[str, str]:

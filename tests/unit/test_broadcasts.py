@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
-from unittest.mock import AsyncMock, MagicMock, create_autospec
+from unittest.mock import AsyncMock, MagicMock, PropertyMock, create_autospec
 from uuid import UUID
 
 import psycopg
 import pytest
 import sqlalchemy
 from psycopg import errors as pg
-from psycopg.pq import PipelineStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -62,12 +62,14 @@ class Mocked:
         }
         self.conn = MagicMock(spec=specs[kind])
         self.conn.pgconn = SimpleNamespace(pipeline_status=PipelineStatus.OFF)
-        self.conn.execute.side_effect = self.execute
-        self.conn.scalar.side_effect = self.execute
+        self.conn.info = SimpleNamespace(transaction_status=TransactionStatus.IDLE)
+        self.conn.autocommit = False
+        if kind == "sqlalchemy":
+            self.conn.execute.side_effect = self.conn.scalar.side_effect = self.execute
         monkeypatch.setattr(broadcasts, "Cursor", self.cursor)
         monkeypatch.setattr(broadcasts, "AsyncCursor", self.async_cursor)
 
-    def execute(self, query: object, parameters: object) -> object:
+    def execute(self, query: object, parameters: object = None) -> object:
         self.executed.append((str(query), parameters))
         if self.error is not None:
             raise self.error
@@ -76,7 +78,7 @@ class Mocked:
     def cursor(self, _conn: object, **_options: object) -> MagicMock:
         cursor = create_autospec(psycopg.Cursor, instance=True)
 
-        def execute(query: str, parameters: object) -> MagicMock:
+        def execute(query: str, parameters: object = None) -> MagicMock:
             self.execute(query, parameters)
             return cast(MagicMock, cursor)
 
@@ -190,16 +192,34 @@ def test_no_row_is_told_with_the_pair(mocked: Mocked) -> None:
         mocked.read()
 
 
-def test_a_new_pipeline_is_opened_and_a_running_one_joined(
-    mocked: Mocked,
-) -> None:
-    if mocked.kind == "sqlalchemy":
-        pytest.skip("SQLAlchemy has no pipeline")
+@pytest.mark.parametrize("mocked", ["psycopg", "async"], indirect=True)
+def test_a_new_pipeline_is_opened_and_a_running_one_joined(mocked: Mocked) -> None:
     mocked.insert()
     mocked.conn.pipeline.assert_called_once_with()
     mocked.conn.pgconn.pipeline_status = PipelineStatus.ON
     mocked.insert()
     mocked.conn.pipeline.assert_called_once_with()
+
+
+@pytest.mark.parametrize("mocked", ["psycopg", "async"], indirect=True)
+def test_autocommit_sends_its_transaction_along_and_ends_it_after_an_error(mocked: Mocked) -> None:
+    mocked.conn.autocommit = True
+    mocked.insert()
+    assert [query.split()[0] for query, _ in mocked.executed] == [
+        "BEGIN",
+        "INSERT",
+        "SELECT",
+        "COMMIT",
+    ]
+    mocked.conn.rollback.assert_not_called()
+    mocked.conn.pipeline.side_effect = psycopg.OperationalError("no pipeline")
+    mocked.conn.info = MagicMock(spec=["transaction_status"])
+    type(mocked.conn.info).transaction_status = PropertyMock(
+        side_effect=[TransactionStatus.IDLE, TransactionStatus.INERROR]
+    )
+    with pytest.raises(psycopg.OperationalError):
+        mocked.insert()
+    mocked.conn.rollback.assert_called_once_with()
 
 
 @pytest.mark.parametrize("autoflush", [True, False])

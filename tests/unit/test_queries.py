@@ -10,9 +10,7 @@ from pyapi.queries import QUERIES, parse_queries, sqlalchemy_query
 
 
 def test_names_lead_to_sql_without_comments() -> None:
-    text = (
-        "-- about\n\n-- name: one\n-- Says 1.\nSELECT 1;\n\n-- name: two\nSELECT\n  -- why\n  2\n"
-    )
+    text = "-- about\n\n-- name: one\n-- Says 1.\nSELECT 1;\n\n-- name: two\nSELECT\n  -- why\n  2\n"
     assert parse_queries(text) == {"one": "SELECT 1", "two": "SELECT\n  2"}
 
 
