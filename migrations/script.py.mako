@@ -9,8 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    run("${up_revision}_CHANGE_ME.up.sql")
+    run(__file__, "up")
 
 
 def downgrade() -> None:
-    run("${up_revision}_CHANGE_ME.down.sql")
+    run(__file__, "down")

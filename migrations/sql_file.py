@@ -2,29 +2,29 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from alembic import op
-
-VERSIONS = Path(__file__).parent / "versions"
 
 # A psql command at the end of a statement: \g runs it by itself, outside a transaction; \gexec runs each value that
 # comes back as a statement. psql knows both, so the offline script is the very same text.
 STEP = re.compile(r"(?P<sql>.*?)^\\(?P<command>g|gexec)$\n?", re.MULTILINE | re.DOTALL)
 
 
-def run(name: str) -> None:
-    """Run a file of migrations/versions.
+def run(revision_file: str, direction: Literal["up", "down"]) -> None:
+    """Run the SQL file that lies beside a revision: ``0007_rule.up.sql`` beside ``0007_rule.py``.
 
     A file without psql commands runs as it is in the revision's transaction. One with them runs step by step, outside
     a transaction, as CREATE INDEX CONCURRENTLY and procedures that commit need it.
 
     Args:
-        name: the file's name, such as ``0007_rule.up.sql``.
+        revision_file: the revision's ``__file__``.
+        direction: which of its two SQL files.
 
     Raises:
         sqlalchemy.exc.DBAPIError: the database refused a statement.
     """
-    sql = (VERSIONS / name).read_text()
+    sql = Path(revision_file).with_suffix(f".{direction}.sql").read_text()
     steps = list(STEP.finditer(sql))
     if not steps:
         _send(sql)

@@ -9,8 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    run("0005_broadcast_pair_key.up.sql")
+    run(__file__, "up")
 
 
 def downgrade() -> None:
-    run("0005_broadcast_pair_key.down.sql")
+    run(__file__, "down")

@@ -9,8 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    run("0006_channel_keys.up.sql")
+    run(__file__, "up")
 
 
 def downgrade() -> None:
-    run("0006_channel_keys.down.sql")
+    run(__file__, "down")

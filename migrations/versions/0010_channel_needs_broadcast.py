@@ -9,8 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    run("0010_channel_needs_broadcast.up.sql")
+    run(__file__, "up")
 
 
 def downgrade() -> None:
-    run("0010_channel_needs_broadcast.down.sql")
+    run(__file__, "down")

@@ -9,8 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    run("0012_drop_replaced_key.up.sql")
+    run(__file__, "up")
 
 
 def downgrade() -> None:
-    run("0012_drop_replaced_key.down.sql")
+    run(__file__, "down")

@@ -9,8 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    run("0013_integrity.up.sql")
+    run(__file__, "up")
 
 
 def downgrade() -> None:
-    run("0013_integrity.down.sql")
+    run(__file__, "down")
