@@ -162,11 +162,12 @@ def _start(pgserver: ModuleType, cluster: Path, fast: bool) -> str:
     version = pgserver.pgdata_version(cluster) or server_version()
     try:
         cluster.mkdir(exist_ok=True)
-        # Not get_server(): it would hand out a handle that an earlier crash made stale. And no
-        # cleanup_mode of its own: its list of users never forgets a killed process.
         server = pgserver.PostgresServer(cluster, cleanup_mode=None, postgres_version=version)
+        # Not get_server() nor start(): they share one lock file among all users of the machine,
+        # and keep a list of users that never forgets a killed process. We hold start.lock.
         with _plain_locale():
-            server.start()
+            server.ensure_pgdata_inited()
+            server.ensure_postgres_running()
         info = server.get_postmaster_info()
         url = f"postgresql://postgres@/postgres?host={quote(str(info.socket_dir))}&port={info.port}"
         if fast:
@@ -201,7 +202,6 @@ def _plain_locale() -> Iterator[None]:
 
 
 def _stop(pgserver: ModuleType, cluster: Path) -> None:
-    (cluster / ".handle_pids.json").unlink(missing_ok=True)
     if _postmaster(cluster) is None:
         return
     version = pgserver.pgdata_version(cluster) or server_version()
@@ -233,7 +233,6 @@ def _clean_up(pgserver: ModuleType, cluster: Path) -> None:
             pid=pid,
         )
         return
-    (cluster / ".handle_pids.json").unlink(missing_ok=True)
     with suppress(FileNotFoundError):
         # Its pid may belong to a stranger by now, whom the package would take for the server.
         (cluster / "postmaster.pid").unlink()

@@ -66,9 +66,7 @@ def create_owner(server_url: str) -> None:
         conn.execute("SELECT pg_advisory_xact_lock(hashtext('channel_owner'))")
         found = conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [OWNER]).fetchone()
         conn.execute(
-            sql.SQL(
-                "{verb} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB CREATEROLE PASSWORD {password}"
-            ).format(
+            sql.SQL("{verb} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB CREATEROLE PASSWORD {password}").format(
                 verb=sql.SQL("CREATE" if found is None else "ALTER"),
                 role=sql.Identifier(OWNER),
                 password=OWNER_PASSWORD,
@@ -97,9 +95,7 @@ def create_database(server_url: str, template: str | None = None) -> str:
 def drop_database(server_url: str, url: str) -> None:
     """Drop a database, whoever is still connected to it."""
     with connect(server_url) as conn:
-        conn.execute(
-            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name_of(url)))
-        )
+        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name_of(url))))
 
 
 def load(url: str, script: Path) -> None:
@@ -112,8 +108,7 @@ def add_user(conn: psycopg.Connection[Any], client_id: uuid.UUID | None = None) 
     """Insert a user with a fresh name and tell its id."""
     client_id = client_id or uuid.uuid4()
     conn.execute(
-        "INSERT INTO public.registered_users (user_id, username, email, password_hash)"
-        " VALUES (%s, %s, %s, %s)",
+        "INSERT INTO public.registered_users (user_id, username, email, password_hash) VALUES (%s, %s, %s, %s)",
         [
             client_id,
             f"user_{client_id.hex[:12]}",
@@ -165,8 +160,7 @@ def add_channel(
 def broadcast_id(conn: psycopg.Connection[Any], pair: tuple[str, str]) -> uuid.UUID | None:
     """Tell the id of a pair's broadcast row, or None where there is none."""
     row = conn.execute(
-        "SELECT id FROM public.broadcast_manager"
-        " WHERE open_channel_id = %s AND closed_channel_id = %s",
+        "SELECT id FROM public.broadcast_manager WHERE open_channel_id = %s AND closed_channel_id = %s",
         pair,
     ).fetchone()
     if row is None:

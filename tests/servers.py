@@ -53,10 +53,7 @@ def pick(forced: str | None = None) -> Server:
             return find()
         except ServerMissing as missing:
             reasons.append(str(missing))
-    raise ServerMissing(
-        "no PostgreSQL to test on: set TEST_DATABASE_URL, or mend one of these: "
-        + "; ".join(reasons)
-    )
+    raise ServerMissing("no PostgreSQL to test on: set TEST_DATABASE_URL, or mend one of these: " + "; ".join(reasons))
 
 
 def _find_url() -> Server:
@@ -67,8 +64,7 @@ def _find_url() -> Server:
     try:
         with psycopg.connect(url, connect_timeout=10) as conn:
             row = conn.execute(
-                "SELECT rolsuper, current_setting('server_version')"
-                " FROM pg_roles WHERE rolname = current_user"
+                "SELECT rolsuper, current_setting('server_version') FROM pg_roles WHERE rolname = current_user"
             ).fetchone()
     except psycopg.Error as error:
         raise ServerMissing(f"TEST_DATABASE_URL does not answer: {str(error).strip()}") from error
@@ -201,9 +197,7 @@ def _server_user() -> int | None:
     try:
         return pwd.getpwnam("postgres").pw_uid
     except KeyError as error:
-        raise ServerMissing(
-            "the installed PostgreSQL can not run as root, and there is no user postgres"
-        ) from error
+        raise ServerMissing("the installed PostgreSQL can not run as root, and there is no user postgres") from error
 
 
 def _run(user: int | None, *command: str | Path) -> None:

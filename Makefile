@@ -1,0 +1,50 @@
+# Two commands for a fresh machine with Python (3.11 or newer), git and make:
+#   make demo    make test
+# Another Python: make PYTHON=python3.13 demo. Arguments for the tests: make test ARGS="--pg=system".
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+# What pip-compile is told, without index addresses and without this machine's paths.
+LOCK := pip-compile --quiet --all-extras --allow-unsafe --generate-hashes --strip-extras \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	--output-file requirements.lock pyproject.toml
+
+.PHONY: install demo test check revision psql lock
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 install"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' \
+		|| { echo "This Python can not make a .venv; on Debian: apt-get install python3-venv"; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	touch $@
+
+demo: install
+	$(BIN)/python -m demo
+
+test: install
+	$(BIN)/pytest $(ARGS)
+
+check: install
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint sql/
+	set -e; script=$$(mktemp); trap 'rm -f "$$script"' EXIT; \
+		$(BIN)/alembic upgrade head --sql > "$$script"; $(BIN)/squawk "$$script"
+
+revision: install
+	$(BIN)/alembic revision -m "$(m)"
+
+psql: install
+	$(BIN)/python -m pyapi.embedded .pgdata
+
+# Takes the newest releases that the ranges in pyproject.toml allow: make lock UPGRADE=--upgrade
+lock: install
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/$(LOCK) $(UPGRADE)

@@ -1,0 +1,1 @@
+"""The project's main job on real input, told as a story: `python -m demo`."""

@@ -1,0 +1,5 @@
+"""What the demo itself has to say when it can not go on."""
+
+
+class DemoError(Exception):
+    """The demo ends here; the message is for the person who started it."""
