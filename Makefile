@@ -11,7 +11,7 @@ LOCK := pip-compile --quiet --all-extras --allow-unsafe --generate-hashes --stri
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--output-file requirements.lock pyproject.toml
 
-.PHONY: install demo test check revision psql lock
+.PHONY: install demo test mutants fingerprint check revision psql lock
 
 install: $(STAMP)
 
@@ -31,6 +31,14 @@ demo: install
 test: install
 	$(BIN)/pytest $(ARGS)
 
+# Which tests fail when a mechanism of the rule is taken away.
+mutants: install
+	$(BIN)/python -m tests.mutants $(ARGS)
+
+# What doctor compares with, read off a database that was built from sql/.
+fingerprint: install
+	$(BIN)/python -m tests.fingerprint
+
 check: install
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -40,7 +48,9 @@ check: install
 		$(BIN)/alembic upgrade head --sql > "$$script"; $(BIN)/squawk "$$script"
 
 revision: install
-	$(BIN)/alembic revision -m "$(m)"
+	set -e; n=$$(printf '%04d' $$(($$(ls migrations/versions/*.py | wc -l) + 1))); \
+		$(BIN)/alembic revision --rev-id "$$n" -m "$(m)"; \
+		file=$$(ls migrations/versions/"$$n"_*.py); touch "$${file%.py}.up.sql" "$${file%.py}.down.sql"
 
 psql: install
 	$(BIN)/python -m pyapi.embedded .pgdata

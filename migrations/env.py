@@ -59,6 +59,7 @@ def online(url: str) -> None:
                     version_table=VERSION_TABLE,
                     transaction_per_migration=True,
                 )
+                _refuse_newer_database()
                 with context.begin_transaction():
                     context.run_migrations()
             finally:
@@ -78,6 +79,15 @@ def _wait_for_our_turn(connection: Connection) -> bool:
     got = connection.exec_driver_sql(f"SELECT pg_try_advisory_lock(hashtext('{TURN}'))").scalar_one()
     connection.rollback()
     return bool(got)
+
+
+def _refuse_newer_database() -> None:
+    known = {revision.revision for revision in context.script.walk_revisions()}
+    if unknown := set(context.get_context().get_current_heads()) - known:
+        raise CommandError(
+            f"the database is at revision {', '.join(sorted(unknown))}, which this release does not know:"
+            " a newer one has migrated it; run Alembic from that release"
+        )
 
 
 def _drop_empty_version_table(connection: Connection) -> None:

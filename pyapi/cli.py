@@ -63,7 +63,7 @@ def verify(
         for v in violations:
             pair = f"{v.open_channel_id}\n{v.closed_channel_id}" if v.open_channel_id else ""
             table.add_row(v.check_name, str(v.client_id or ""), pair, v.detail, v.remedy)
-        out.print(table)
+        _show(table)
     raise typer.Exit(1 if violations else 0)
 
 
@@ -88,7 +88,7 @@ def doctor(
             table = Table("kind", "object", "must be", "is", title=f"{len(drifts)} differences")
             for d in drifts:
                 table.add_row(d.kind, d.name, d.expected or "not there", d.found or "missing")
-            out.print(table)
+            _show(table)
             out.print("The definitions to go back to lie in sql/, one file an object.")
         else:
             out.print("📢 No drift: trigger, keys, functions, views and grants are as they must be.")
@@ -127,15 +127,24 @@ def backfill_command(
             table = Table("open channel", "closed channel", "broadcast_id", title=f"client {client}")
             for row in channels_of_client(conn, client):
                 table.add_row(row.open_channel_id, row.closed_channel_id, str(row.broadcast_id or "missing"))
-            out.print(table)
+            _show(table)
         if result.failed:
             for v in find_violations(conn):
                 if v.check_name == "channel_without_broadcast" and client in (None, v.client_id):
-                    err.print(f"missing: client {v.client_id}, pair ({v.open_channel_id}, {v.closed_channel_id})")
+                    pair = f"({v.open_channel_id}, {v.closed_channel_id})"
+                    err.print(f"missing: client {v.client_id}, pair {pair}", soft_wrap=True)
             err.print(
-                "Clients hold these channels, or the creation fails: run it again, then broadcast-manager doctor."
+                "Clients hold these channels, or the creation fails: run it again, then broadcast-manager doctor.",
+                soft_wrap=True,
             )
             raise typer.Exit(1)
+
+
+def _show(table: Table) -> None:
+    # Folded where it is narrow, never cut off: a remedy is there to be followed to its end.
+    for column in table.columns:
+        column.overflow = "fold"
+    out.print(table)
 
 
 @contextmanager
@@ -167,8 +176,8 @@ def _interval(conn: psycopg.Connection[Any], text: str) -> timedelta:
     except psycopg.errors.DataError:
         _give_up(f"--spread: {text!r} is no interval; say for example '6 hours'")
     value = row[0] if row else timedelta()
-    if not isinstance(value, timedelta) or value < timedelta():
-        _give_up(f"--spread: {text!r} lies in the past; say for example '6 hours'")
+    if not isinstance(value, timedelta) or not timedelta() <= value < timedelta.max:
+        _give_up(f"--spread: {text!r} lies in the past or never ends; say for example '6 hours'")
     return value
 
 

@@ -49,10 +49,21 @@ def expected_fingerprint() -> list[Fact]:
 
 def find_drift(found: list[Fact]) -> list[Drift]:
     """Where the facts differ from the committed ones; what stands beside the rule (scope other) is not judged."""
-    must = {(f.kind, f.name): f.definition for f in expected_fingerprint()}
-    have = {(f.kind, f.name): f.definition for f in found if f.scope != "other"}
+    if not any(f.scope == "rule" and f.kind != "role" for f in found):  # roles belong to the whole cluster
+        return [Drift("rule", "broadcast-manager", "installed: alembic upgrade head", "not installed")]
+    must, have = _by_name(expected_fingerprint()), _by_name(found)
     return [
         Drift(kind, name, must.get((kind, name)), have.get((kind, name)))
         for kind, name in sorted(must.keys() | have.keys())
         if must.get((kind, name)) != have.get((kind, name))
     ]
+
+
+def _by_name(facts: list[Fact]) -> dict[tuple[str, str], str]:
+    # A name can stand twice: a second function of that name with other arguments.
+    definitions: dict[tuple[str, str], str] = {}
+    for f in facts:
+        if f.scope != "other":
+            before = definitions.get((f.kind, f.name))
+            definitions[f.kind, f.name] = f.definition if before is None else f"{before}; {f.definition}"
+    return definitions

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests import databases, servers
+from tests.mutants import MUTANTS
 
 _SERVER = pytest.StashKey[servers.Server]()
 
@@ -18,6 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=servers.KINDS,
         help="run on this kind of PostgreSQL and fail where it is missing"
         " (without it: TEST_DATABASE_URL, else testcontainers, else embedded)",
+    )
+    parser.addoption(
+        "--without", choices=MUTANTS, help="take this mechanism away first: the tests must fail (make mutants)"
     )
 
 
@@ -60,12 +64,15 @@ def owner(server_url: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def template(server_url: str, owner: str) -> Iterator[str]:
+def template(server_url: str, owner: str, pytestconfig: pytest.Config) -> Iterator[str]:
     """Name of the database that `alembic upgrade head` made out of an empty one."""
     del owner
     url = databases.create_database(server_url)
     try:
         databases.upgrade(url)
+        if mutant := pytestconfig.getoption("--without"):
+            with databases.connect(url) as conn:
+                conn.execute(MUTANTS[mutant])
         yield databases.name_of(url)
     finally:
         databases.drop_database(server_url, url)

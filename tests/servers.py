@@ -39,6 +39,8 @@ class Server(NamedTuple):
 def pick(forced: str | None = None) -> Server:
     """Find a server, in the order url, testcontainers, embedded; `forced` allows only that kind.
 
+    Embedded and system ones run without fsync.
+
     Raises:
         ServerMissing: there is none, or not the one that was forced.
     """
@@ -100,7 +102,8 @@ def _find_testcontainers() -> Server:
         from testcontainers.community.postgres import PostgresContainer
 
         try:
-            container = PostgresContainer(image, driver=None).start()
+            # Not start(): that leaves behind a container which came up and never got ready.
+            container = PostgresContainer(image, driver=None).__enter__()
         except Exception as error:  # whatever Docker says, the reader wants one sentence
             raise ServerMissing(f"the container of {image} did not start: {error}") from error
         try:
@@ -133,7 +136,7 @@ def _find_embedded() -> Server:
 
 
 def _find_system() -> Server:
-    binaries = _system_binaries()
+    binaries = system_binaries()
     if binaries is None:
         raise ServerMissing(
             "no PostgreSQL is installed here (no initdb where pg_config --bindir points,"
@@ -145,13 +148,14 @@ def _find_system() -> Server:
 
     @contextmanager
     def run() -> Iterator[str]:
-        with _system_server(binaries) as url:
+        with system_server(binaries) as url:
             yield url
 
     return Server("system", f"system, {version}", run)
 
 
-def _system_binaries() -> Path | None:
+def system_binaries() -> Path | None:
+    """Tell the folder of the installed PostgreSQL's programs; None where none is installed."""
     candidates = []
     if shutil.which("pg_config"):
         told = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=False)
@@ -162,7 +166,8 @@ def _system_binaries() -> Path | None:
 
 
 @contextmanager
-def _system_server(binaries: Path) -> Iterator[str]:
+def system_server(binaries: Path, *, fast: bool = True) -> Iterator[str]:
+    """Run an installed PostgreSQL on a temporary folder and give a superuser's URL; `fast` switches fsync off."""
     user = _server_user()
     folder = Path(tempfile.mkdtemp(prefix="broadcast-manager-system-"))
     try:
@@ -176,10 +181,9 @@ def _system_server(binaries: Path) -> Iterator[str]:
             *(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust"),
             *("-E", "UTF8", "--locale=C.UTF-8", "--no-sync"),
         )
-        options = (
-            f"-k {data} -c listen_addresses= -c port=5432"
-            " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-        )
+        options = f"-k {data} -c listen_addresses= -c port=5432"
+        if fast:
+            options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
         control = (binaries / "pg_ctl", "-w", "-D", data)
         _run(user, *control, "-l", data / "log", "-o", options, "start")
         try:
@@ -227,7 +231,7 @@ _FINDERS: dict[str, Callable[[], Server]] = {
 
 def client_binaries(server: Server) -> Path | None:
     """Tell where psql and pg_dump are: the embedded package's, the system's, or None."""
-    if server.kind != "embedded" and (system := _system_binaries()) is not None:
+    if server.kind != "embedded" and (system := system_binaries()) is not None:
         return system
     try:
         return server_binaries()

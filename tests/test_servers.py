@@ -101,7 +101,7 @@ def test_forced_testcontainers_without_docker_fails() -> None:
 
 
 def test_forced_system_without_postgresql_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "_system_binaries", lambda: None)
+    monkeypatch.setattr(servers, "system_binaries", lambda: None)
     with pytest.raises(servers.ServerMissing, match="no PostgreSQL is installed here"):
         servers.pick("system")
 

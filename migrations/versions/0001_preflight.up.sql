@@ -6,6 +6,7 @@ DECLARE
     broadcasts constant regclass := to_regclass('public.broadcast_manager');
     problems text [] := '{}';
     problem text;
+    foreign_key record;
     missing text;
     trial_columns text;
     trial_values text;
@@ -60,6 +61,37 @@ BEGIN
         problems := problems || 'There are channels but no table registered_users.'::text;
     END IF;
 
+    FOR problem IN
+        SELECT format('%s.%s has no unique key: ALTER TABLE %1$s ADD PRIMARY KEY (%2$s).', w.table_oid, w.column_name)
+        FROM (VALUES (users, 'user_id'), (broadcasts, 'id')) AS w (table_oid, column_name)
+        INNER JOIN pg_attribute AS a ON w.table_oid = a.attrelid AND w.column_name = a.attname AND NOT a.attisdropped
+        INNER JOIN pg_class AS c ON w.table_oid = c.oid AND c.relkind = 'r'
+        WHERE NOT EXISTS (
+            SELECT FROM pg_index AS i
+            WHERE i.indrelid = w.table_oid AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+                AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+        )
+        UNION ALL
+        SELECT format(
+            'Constraint %s on broadcast_manager is deferrable, and ON CONFLICT can not use such a key: '
+            'drop it and add it again NOT DEFERRABLE.', k.conname
+        )
+        FROM pg_constraint AS k
+        WHERE k.conrelid = broadcasts AND k.contype = 'u' AND k.condeferrable
+            AND ARRAY['closed_channel_id', 'open_channel_id'] = (
+                SELECT array_agg(a.attname::text ORDER BY a.attname)
+                FROM pg_attribute AS a
+                WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+            )
+        UNION ALL
+        SELECT 'The role broadcast_manager_reader is not there and you may not create roles: have it created.'
+        FROM pg_roles AS r
+        WHERE r.rolname = current_user AND NOT r.rolcreaterole AND NOT r.rolsuper
+            AND to_regrole('broadcast_manager_reader') IS NULL
+    LOOP
+        problems := problems || problem;
+    END LOOP;
+
     -- What follows reads the tables, so it needs them as they should be.
     IF problems = '{}' AND channels IS NOT NULL THEN
         FOR problem IN
@@ -104,6 +136,48 @@ BEGIN
         END LOOP;
     END IF;
 
+    -- A repair takes out broadcast rows without channel and doubles. Rows of others that point at them would stop it, or
+    -- be deleted along with them.
+    IF problems = '{}' AND channels IS NOT NULL AND broadcasts IS NOT NULL THEN
+        FOR foreign_key IN
+            SELECT k.conrelid::regclass AS relation, a.attname AS column_name
+            FROM pg_constraint AS k
+            INNER JOIN pg_attribute AS a ON k.conrelid = a.attrelid AND k.conkey[1] = a.attnum
+            INNER JOIN pg_attribute AS i ON k.confrelid = i.attrelid AND k.confkey = ARRAY[i.attnum] AND i.attname = 'id'
+            WHERE k.contype = 'f' AND k.confrelid = broadcasts
+        LOOP
+            EXECUTE format(
+                $query$
+                SELECT format(
+                    'Rows of %1$s point at %%s broadcast rows that have no channel, or stand beside another of the same '
+                    'pair; they would be taken out. Decide what the rows of %1$s belong to. At most 20 listed: %%s',
+                    max(n.total), string_agg(n.id::text, ', ')
+                )
+                FROM (
+                    SELECT b.id, count(*) OVER () AS total
+                    FROM public.broadcast_manager AS b
+                    WHERE EXISTS (SELECT FROM %1$s AS f WHERE f.%2$I = b.id) AND (
+                        NOT EXISTS (
+                            SELECT FROM public.main_clients_database AS c
+                            WHERE c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+                        )
+                        OR EXISTS (
+                            SELECT FROM public.broadcast_manager AS d
+                            WHERE d.open_channel_id = b.open_channel_id AND d.closed_channel_id = b.closed_channel_id
+                                AND d.id <> b.id
+                        )
+                    )
+                    ORDER BY b.id LIMIT 20
+                ) AS n
+                HAVING count(*) > 0
+                $query$, foreign_key.relation, foreign_key.column_name
+            ) INTO problem;
+            IF problem IS NOT NULL THEN
+                problems := problems || problem;
+            END IF;
+        END LOOP;
+    END IF;
+
     -- Create a broadcast row for a made-up pair as the trigger will, and take it back: extra NOT NULL columns and
     -- triggers of others that fail under the pinned search_path show themselves here instead of in front of a client.
     -- Only while our own key is not there yet: it would refuse the made-up pair.
@@ -113,7 +187,7 @@ BEGIN
         SELECT string_agg(a.attname, ', '), string_agg(w.value, ', ') INTO trial_columns, trial_values
         FROM (
             VALUES
-            ('id', 'gen_random_uuid()'), ('open_channel_id', '''-1'''), ('closed_channel_id', '''-1'''),
+            ('id', 'gen_random_uuid()'), ('open_channel_id', '''-1009999999999'''), ('closed_channel_id', '''-1009999999999'''),
             ('client_id', 'coalesce((SELECT u.user_id FROM public.registered_users AS u LIMIT 1), gen_random_uuid())'),
             ('broadcast_status', '''pending'''), ('is_active', 'true'), ('next_send_time', 'now()'),
             ('total_broadcasts', '0'), ('successful_broadcasts', '0'), ('failed_broadcasts', '0'),

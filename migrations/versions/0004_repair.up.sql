@@ -108,6 +108,7 @@ DECLARE
     batch uuid [];
     found_rows bigint;
     repaired bigint := 0;
+    repaired_now integer;
     busy boolean;
 BEGIN
     FOR pass IN 1..10 LOOP
@@ -128,7 +129,9 @@ BEGIN
             ORDER BY n.nth
         LOOP
             BEGIN
-                repaired := repaired + public.repair_broadcast_batch(batch);
+                repaired_now := public.repair_broadcast_batch(batch);
+                repaired := repaired + repaired_now;
+                busy := busy OR repaired_now < cardinality(batch);
             EXCEPTION
                 -- A client holds what we need, or has just changed it: leave it to the next pass.
                 WHEN lock_not_available OR foreign_key_violation OR unique_violation THEN busy := true;
@@ -137,7 +140,11 @@ BEGIN
             RAISE NOTICE 'repair: % of % broadcast rows', repaired, found_rows
             USING DETAIL = jsonb_build_object('step', 'repair', 'done', repaired, 'total', found_rows)::text;
         END LOOP;
-        PERFORM pg_sleep(0.1 * pass) WHERE busy;
+        IF busy THEN
+            PERFORM pg_sleep(0.1 * pass);
+            -- Smaller steps: a row that is held up does not hold up its neighbours.
+            batch_size := greatest(batch_size / 10, 1);
+        END IF;
     END LOOP;
 END;
 $$;
@@ -197,6 +204,7 @@ DECLARE
     open_channel_ids text [];
     closed_channel_ids text [];
     missing bigint;
+    created_now integer;
     busy boolean;
 BEGIN
     found_channels := 0;
@@ -221,8 +229,9 @@ BEGIN
             ORDER BY m.nth
         LOOP
             BEGIN
-                created_rows := created_rows
-                    + public.backfill_broadcast_batch(open_channel_ids, closed_channel_ids, spread);
+                created_now := public.backfill_broadcast_batch(open_channel_ids, closed_channel_ids, spread);
+                created_rows := created_rows + created_now;
+                busy := busy OR created_now < cardinality(open_channel_ids);
             EXCEPTION
                 -- A client holds what we need: leave it to the next pass.
                 WHEN lock_not_available OR foreign_key_violation THEN busy := true;
@@ -233,7 +242,11 @@ BEGIN
             USING DETAIL = jsonb_build_object('step', 'backfill', 'done', created_rows, 'total', found_channels)::text;
         END LOOP;
         EXIT WHEN missing = 0;
-        PERFORM pg_sleep(0.1 * pass) WHERE busy;
+        IF busy THEN
+            PERFORM pg_sleep(0.1 * pass);
+            -- Smaller steps: a channel that is held up does not hold up its neighbours.
+            batch_size := greatest(batch_size / 10, 1);
+        END IF;
     END LOOP;
 END;
 $$;

@@ -1,2 +1,5 @@
-DROP INDEX CONCURRENTLY IF EXISTS public.broadcast_manager_pair_key
-\g
+-- An index of this name that belongs to a constraint was there before us, and stays.
+SELECT 'DROP INDEX CONCURRENTLY public.broadcast_manager_pair_key'
+WHERE to_regclass('public.broadcast_manager_pair_key') IS NOT NULL
+    AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = to_regclass('public.broadcast_manager_pair_key') AND k.contype <> 'f')
+\gexec

@@ -34,4 +34,5 @@ WHERE NOT EXISTS (
 SELECT 'COMMENT ON INDEX public.broadcast_manager_pair_key IS
 ''One broadcast row per channel pair.'''
 WHERE to_regclass('public.broadcast_manager_pair_key') IS NOT NULL
+    AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = to_regclass('public.broadcast_manager_pair_key') AND k.contype <> 'f')
 \gexec

@@ -21,6 +21,7 @@ WHERE NOT EXISTS (
 SELECT 'COMMENT ON INDEX public.main_clients_database_pair_key IS
 ''One channel per pair; made only where no other unique key implies it.'''
 WHERE to_regclass('public.main_clients_database_pair_key') IS NOT NULL
+    AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = to_regclass('public.main_clients_database_pair_key') AND k.contype <> 'f')
 \gexec
 
 -- What the broadcast rows' key will point at.
@@ -46,4 +47,5 @@ WHERE NOT EXISTS (
 SELECT 'COMMENT ON INDEX public.main_clients_database_client_id_pair_key IS
 ''What the broadcast rows'''' key points at; leads with the owner, so it also finds the channels of a client.'''
 WHERE to_regclass('public.main_clients_database_client_id_pair_key') IS NOT NULL
+    AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = to_regclass('public.main_clients_database_client_id_pair_key') AND k.contype <> 'f')
 \gexec

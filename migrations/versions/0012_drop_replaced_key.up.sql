@@ -4,7 +4,7 @@ DECLARE
     k record;
 BEGIN
     FOR k IN
-        SELECT c.conname AS constraint_name, c.conrelid::regclass AS relation, pg_get_constraintdef(c.oid) AS definition
+        SELECT c.conname AS constraint_name, pg_get_constraintdef(c.oid) AS definition, obj_description(c.oid, 'pg_constraint') AS comment
         FROM pg_constraint AS c
         WHERE c.contype = 'f'
             AND c.conrelid = 'public.broadcast_manager'::regclass
@@ -16,6 +16,10 @@ BEGIN
         PERFORM public.lock_without_queueing(
             'ACCESS EXCLUSIVE', 'public.registered_users', 'public.broadcast_manager'
         );
+        -- Undone from the last to the first: the key, then its comment.
+        INSERT INTO public.broadcast_manager_undo (revision, statement)
+        SELECT '0012', format('COMMENT ON CONSTRAINT %I ON public.broadcast_manager IS %L', k.constraint_name, k.comment)
+        WHERE k.comment IS NOT NULL;
         INSERT INTO public.broadcast_manager_undo (revision, statement)
         VALUES ('0012', format('ALTER TABLE public.broadcast_manager ADD CONSTRAINT %I %s', k.constraint_name, k.definition));
         EXECUTE format('ALTER TABLE public.broadcast_manager DROP CONSTRAINT %I', k.constraint_name);

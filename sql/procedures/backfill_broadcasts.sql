@@ -12,6 +12,7 @@ DECLARE
     open_channel_ids text [];
     closed_channel_ids text [];
     missing bigint;
+    created_now integer;
     busy boolean;
 BEGIN
     found_channels := 0;
@@ -36,8 +37,9 @@ BEGIN
             ORDER BY m.nth
         LOOP
             BEGIN
-                created_rows := created_rows
-                    + public.backfill_broadcast_batch(open_channel_ids, closed_channel_ids, spread);
+                created_now := public.backfill_broadcast_batch(open_channel_ids, closed_channel_ids, spread);
+                created_rows := created_rows + created_now;
+                busy := busy OR created_now < cardinality(open_channel_ids);
             EXCEPTION
                 -- A client holds what we need: leave it to the next pass.
                 WHEN lock_not_available OR foreign_key_violation THEN busy := true;
@@ -48,7 +50,11 @@ BEGIN
             USING DETAIL = jsonb_build_object('step', 'backfill', 'done', created_rows, 'total', found_channels)::text;
         END LOOP;
         EXIT WHEN missing = 0;
-        PERFORM pg_sleep(0.1 * pass) WHERE busy;
+        IF busy THEN
+            PERFORM pg_sleep(0.1 * pass);
+            -- Smaller steps: a channel that is held up does not hold up its neighbours.
+            batch_size := greatest(batch_size / 10, 1);
+        END IF;
     END LOOP;
 END;
 $$;

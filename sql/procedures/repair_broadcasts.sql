@@ -6,6 +6,7 @@ DECLARE
     batch uuid [];
     found_rows bigint;
     repaired bigint := 0;
+    repaired_now integer;
     busy boolean;
 BEGIN
     FOR pass IN 1..10 LOOP
@@ -26,7 +27,9 @@ BEGIN
             ORDER BY n.nth
         LOOP
             BEGIN
-                repaired := repaired + public.repair_broadcast_batch(batch);
+                repaired_now := public.repair_broadcast_batch(batch);
+                repaired := repaired + repaired_now;
+                busy := busy OR repaired_now < cardinality(batch);
             EXCEPTION
                 -- A client holds what we need, or has just changed it: leave it to the next pass.
                 WHEN lock_not_available OR foreign_key_violation OR unique_violation THEN busy := true;
@@ -35,7 +38,11 @@ BEGIN
             RAISE NOTICE 'repair: % of % broadcast rows', repaired, found_rows
             USING DETAIL = jsonb_build_object('step', 'repair', 'done', repaired, 'total', found_rows)::text;
         END LOOP;
-        PERFORM pg_sleep(0.1 * pass) WHERE busy;
+        IF busy THEN
+            PERFORM pg_sleep(0.1 * pass);
+            -- Smaller steps: a row that is held up does not hold up its neighbours.
+            batch_size := greatest(batch_size / 10, 1);
+        END IF;
     END LOOP;
 END;
 $$;

@@ -59,7 +59,8 @@ rows_found AS (
         b.closed_channel_id,
         NULL,
         format('%s broadcast rows for one pair.', count(*)),
-        'alembic upgrade head keeps the row with the most history; the others go to the quarantine.'
+        'alembic upgrade head, or in psql: SELECT quarantine_duplicate_broadcasts(); the row with the most history stays, '
+        'the others go to the quarantine.'
     FROM public.broadcast_manager AS b
     GROUP BY b.open_channel_id, b.closed_channel_id
     HAVING count(*) > 1 AND b.open_channel_id IS NOT NULL AND b.closed_channel_id IS NOT NULL
@@ -145,21 +146,44 @@ key_broken AS (
         END AS check_name,
         format('Key %s on %s.', f.constraint_name, f.table_name) AS detail,
         CASE
-            WHEN f.key_oid IS NULL OR f.found_definition <> f.definition
+            WHEN f.key_oid IS NULL
                 THEN 'alembic upgrade head; if the database is at head: sql/constraints/' || f.constraint_name || '.sql'
+            WHEN f.found_definition <> f.definition
+                THEN format(
+                    'ALTER TABLE %s DROP CONSTRAINT %s; then sql/constraints/%2$s.sql', f.table_name, f.constraint_name
+                )
             WHEN NOT f.enforced
                 THEN format('ALTER TABLE %s ALTER CONSTRAINT %s ENFORCED;', f.table_name, f.constraint_name)
             WHEN NOT f.convalidated
                 THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %s;', f.table_name, f.constraint_name)
-            ELSE 'As a superuser: ALTER TABLE main_clients_database ENABLE TRIGGER ALL; the same for broadcast_manager.'
+            ELSE 'As a superuser: ALTER TABLE main_clients_database ENABLE TRIGGER ALL; '
+                'ALTER TABLE broadcast_manager ENABLE TRIGGER ALL; then look for what was missed.'
         END AS remedy
     FROM key_found AS f
 ),
 
-unique_wanted (table_name, column_names) AS (
+-- What a key points at must be unique by exactly its columns; that pairs are unique can be implied.
+unique_wanted (table_name, index_name, column_names, may_be_implied) AS (
     VALUES
-    ('main_clients_database', ARRAY['closed_channel_id', 'open_channel_id']),
-    ('broadcast_manager', ARRAY['closed_channel_id', 'open_channel_id'])
+    ('main_clients_database', 'main_clients_database_pair_key', ARRAY['closed_channel_id', 'open_channel_id'], TRUE),
+    (
+        'main_clients_database', 'main_clients_database_client_id_pair_key',
+        ARRAY['client_id', 'closed_channel_id', 'open_channel_id'], FALSE
+    ),
+    ('broadcast_manager', 'broadcast_manager_pair_key', ARRAY['closed_channel_id', 'open_channel_id'], FALSE)
+),
+
+unique_found AS (
+    SELECT
+        i.indrelid,
+        array_agg(a.attname::text ORDER BY a.attname) AS column_names
+    FROM pg_catalog.pg_index AS i
+    INNER JOIN pg_catalog.pg_attribute AS a
+        ON i.indrelid = a.attrelid AND a.attnum = ANY ((i.indkey::smallint [])[0:i.indnkeyatts - 1])
+    WHERE
+        i.indrelid IN (to_regclass('public.main_clients_database'), to_regclass('public.broadcast_manager'))
+        AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+    GROUP BY i.indexrelid, i.indrelid
 ),
 
 structure_found AS (
@@ -179,19 +203,26 @@ structure_found AS (
     UNION ALL
     SELECT
         'unique_key_missing',
-        format('No valid unique key makes pairs unique in %s.', u.table_name),
-        'alembic upgrade head; if the database is at head: sql/constraints/' || u.table_name || '_pair_key.sql'
+        format('No valid unique key on %s (%s).', u.table_name, array_to_string(u.column_names, ', ')),
+        'alembic upgrade head; if the database is at head: sql/constraints/' || u.index_name || '.sql'
     FROM unique_wanted AS u
     WHERE NOT EXISTS (
-        SELECT FROM pg_catalog.pg_index AS i
+        SELECT FROM unique_found AS f
         WHERE
-            i.indrelid = to_regclass('public.' || u.table_name)
-            AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
-            AND u.column_names @> (
-                SELECT array_agg(a.attname::text)
-                FROM pg_catalog.pg_attribute AS a
-                WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::smallint [])[0:i.indnkeyatts - 1])
-            )
+            f.indrelid = to_regclass('public.' || u.table_name)
+            AND (u.column_names = f.column_names OR (u.may_be_implied AND u.column_names @> f.column_names))
+    )
+    UNION ALL
+    SELECT
+        'key_missing',
+        'No key ties a channel to its owner in registered_users.',
+        'alembic upgrade head; if the database is at head: sql/constraints/main_clients_database_owner_fkey.sql'
+    WHERE NOT EXISTS (
+        SELECT FROM pg_catalog.pg_constraint AS k
+        WHERE
+            k.contype = 'f'
+            AND k.conrelid = to_regclass('public.main_clients_database')
+            AND k.confrelid = to_regclass('public.registered_users')
     )
     UNION ALL
     SELECT
@@ -206,7 +237,10 @@ structure_found AS (
     SELECT
         'column_nullable',
         format('Column %s of %s takes NULL, and keys let NULL pass.', a.attname, a.attrelid::regclass),
-        'alembic upgrade head'
+        format(
+            'alembic upgrade head; if the database is at head: ALTER TABLE %s ALTER COLUMN %s SET NOT NULL;',
+            a.attrelid::regclass, a.attname
+        )
     FROM pg_catalog.pg_attribute AS a
     WHERE
         a.attrelid IN (to_regclass('public.main_clients_database'), to_regclass('public.broadcast_manager'))

@@ -1,0 +1,15 @@
+"""Fixtures of the adoption tests: a connection to the database of before."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import databases
+from tests.adoption.states import Conn
+
+
+@pytest.fixture
+def old(old_database: str) -> Iterator[Conn]:
+    """A connection to the old database, in autocommit, as its owner."""
+    with databases.connect(old_database) as conn:
+        yield conn

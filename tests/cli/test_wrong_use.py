@@ -1,0 +1,100 @@
+"""Wrong use and missing databases: exit code 2, a sentence, never a traceback."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests import databases
+from tests.cli.conftest import Run
+
+COMMANDS = ["verify", "doctor", "backfill"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        (None, "DATABASE_URL is not set"),
+        ("", "DATABASE_URL is not set"),
+        ("mysql://somewhere/db", "must begin with postgresql://"),
+        ("postgresql://nobody@/nowhere?host=/nonexistent", "broadcast-manager: "),
+        ("postgresql://nobody@127.0.0.1:1/nowhere", "broadcast-manager: "),
+    ],
+    ids=["unset", "empty", "other scheme", "no socket", "nobody listens"],
+)
+def test_cli_without_a_database_says_so(run: Run, command: str, url: str | None, sentence: str) -> None:
+    outcome = run(url, command)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert sentence in outcome.err
+
+
+def test_cli_password_is_never_shown(run: Run) -> None:
+    outcome = run("postgresql://nobody:very-secret@127.0.0.1:1/nowhere", "verify")
+    assert outcome.code == 2
+    assert "very-secret" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", "--unknown"],
+        ["unknown"],
+        ["backfill", "--batch-size", "0"],
+        ["backfill", "--batch-size", "many"],
+        ["backfill", "--client", "no-uuid"],
+        ["backfill", "--spread", "soon"],
+        ["backfill", "--spread", "-1 hour"],
+        ["backfill", "--spread", "infinity"],
+        ["backfill", "--spread", "100000000 years"],
+    ],
+    ids=" ".join,
+)
+def test_cli_wrong_use_exits_with_2(run: Run, database: str, arguments: list[str]) -> None:
+    outcome = run(database, *arguments)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert outcome.err
+
+
+@pytest.mark.parametrize("command", ["verify", "backfill"])
+def test_cli_on_a_database_without_tables_says_what_to_do(run: Run, empty_database: str, command: str) -> None:
+    outcome = run(empty_database, command)
+    assert outcome.code == 2
+    assert "run alembic upgrade head" in outcome.err
+
+
+def test_cli_backfill_before_the_upgrade_says_what_to_do(run: Run, old_database: str) -> None:
+    outcome = run(old_database, "backfill")
+    assert outcome.code == 2
+    assert "run alembic upgrade head" in outcome.err
+
+
+def test_cli_role_without_privileges_gets_a_sentence(run: Run, database: str, server_url: str) -> None:
+    with databases.connect(server_url) as conn:
+        conn.execute("DROP ROLE IF EXISTS cli_stranger")
+        conn.execute("CREATE ROLE cli_stranger LOGIN PASSWORD 'test-only'")
+    stranger = databases.at(database, databases.name_of(database), "cli_stranger", "test-only")
+    for command in ("verify", "backfill"):
+        outcome = run(stranger, command)
+        assert outcome.code == 2
+        assert "permission denied" in outcome.err
+    with databases.connect(server_url) as conn:
+        conn.execute("DROP ROLE cli_stranger")
+
+
+def test_cli_shell_sees_exit_code_and_no_traceback() -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from pyapi.cli import app; app()", "verify"],
+        env=environment,
+        cwd=databases.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("broadcast-manager: DATABASE_URL is not set")

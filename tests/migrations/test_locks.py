@@ -1,0 +1,82 @@
+"""On a live database nobody queues behind a migration."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from pyapi.drift import find_drift
+from tests import databases
+from tests.migrations import builds
+
+WAITING = """
+SELECT count(*) FROM pg_locks AS l
+WHERE NOT l.granted AND l.relation = 'broadcast_manager'::regclass
+    AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+"""
+
+
+@contextmanager
+def upgrading(url: str) -> Iterator[threading.Thread]:
+    """An upgrade that runs meanwhile; it has to be through when this ends."""
+    failures: list[Exception] = []
+
+    def upgrade() -> None:
+        try:
+            databases.upgrade(url)
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=upgrade, daemon=True)
+    thread.start()
+    yield thread
+    thread.join(timeout=60)
+    assert not thread.is_alive(), "the upgrade did not end"
+    assert failures == []
+
+
+def until_it_waits(conn: psycopg.Connection[Any], upgrade: threading.Thread) -> None:
+    # Each try waits 100 ms for the lock, which is many of our looks.
+    while conn.execute(WAITING).fetchone() == (0,):
+        assert upgrade.is_alive(), "the upgrade never had to wait"
+
+
+@pytest.mark.parametrize("mode", ["ACCESS SHARE", "ROW EXCLUSIVE"])
+def test_clients_do_not_queue_behind_an_upgrade_that_waits(mode: str, old_database: str) -> None:
+    builds.fill_old_database(old_database)
+    with (
+        databases.connect(old_database, autocommit=False) as blocker,
+        databases.connect(old_database, options="-c statement_timeout=30s") as client,
+    ):
+        blocker.execute(f"LOCK TABLE broadcast_manager IN {mode} MODE".encode())
+        with upgrading(old_database) as upgrade:
+            for _ in range(3):
+                until_it_waits(client, upgrade)
+                client.execute("UPDATE broadcast_manager SET last_error_message = 'seen', updated_at = now()")
+                pair = databases.add_channel(client, databases.add_user(client))
+                client.execute("DELETE FROM main_clients_database WHERE open_channel_id = %s", [pair[0]])
+                assert upgrade.is_alive()
+            blocker.commit()
+    assert find_drift(builds.fingerprint(old_database)) == []
+
+
+def test_lock_given_up_names_its_holder(database: str) -> None:
+    # The same function with two attempts instead of sixty, which take minutes.
+    patient = (builds.SQL / "functions" / "lock_without_queueing.sql").read_text()
+    hasty = patient.replace("1..60", "1..2")
+    assert hasty != patient
+    with (
+        databases.connect(database, autocommit=False, application_name="nightly report") as holder,
+        databases.connect(database) as conn,
+    ):
+        conn.execute(hasty.encode())
+        holder.execute("SELECT FROM broadcast_manager")
+        with pytest.raises(psycopg.Error) as refusal:
+            conn.execute("SELECT lock_without_queueing('ACCESS EXCLUSIVE', 'broadcast_manager')")
+        assert refusal.value.sqlstate == "BM003"
+        told = refusal.value.diag.message_detail or ""
+        assert f"pid {holder.info.backend_pid}" in told
+        assert "nightly report" in told
