@@ -8,7 +8,7 @@ from alembic import op
 
 # A psql command at the end of a statement: \g runs it by itself, outside a transaction; \gexec runs each value that
 # comes back as a statement. psql knows both, so the offline script is the very same text.
-STEP = re.compile(r"(?P<sql>.*?)^\\(?P<command>g|gexec)$\n?", re.MULTILINE | re.DOTALL)
+STEP = re.compile(r"^\\(g|gexec)$\n?", re.MULTILINE)
 
 
 def run(revision_file: str, direction: Literal["up", "down"]) -> None:
@@ -25,20 +25,20 @@ def run(revision_file: str, direction: Literal["up", "down"]) -> None:
         sqlalchemy.exc.DBAPIError: the database refused a statement.
     """
     sql = Path(revision_file).with_suffix(f".{direction}.sql").read_text()
-    steps = list(STEP.finditer(sql))
-    if not steps:
+    pieces = STEP.split(sql)
+    if len(pieces) == 1:
         _send(sql)
         return
     with op.get_context().autocommit_block():
         if op.get_context().as_sql:
             _send(sql)
             return
-        for step in steps:
-            if step["command"] == "g":
-                _send(step["sql"])
+        for statement, command in zip(pieces[::2], pieces[1::2], strict=False):
+            if command == "g":
+                _send(statement)
             else:
-                for (statement,) in op.get_bind().exec_driver_sql(step["sql"]).all():
-                    _send(statement)
+                for (made,) in op.get_bind().exec_driver_sql(statement).all():
+                    _send(made)
 
 
 def _send(sql: str) -> None:

@@ -172,11 +172,14 @@ def _give_up(sentence: str) -> NoReturn:
 def _interval(conn: psycopg.Connection[Any], text: str) -> timedelta:
     # PostgreSQL knows what an interval is; Python needs no parser of its own.
     try:
-        row = conn.execute("SELECT CAST(%s AS interval)", [text]).fetchone()
+        # The server judges: the driver reads an interval without end as none.
+        row = conn.execute(
+            "SELECT i.span, isfinite(i.span) AND i.span >= '0' FROM (SELECT CAST(%s AS interval) AS span) AS i", [text]
+        ).fetchone()
     except psycopg.errors.DataError:
         _give_up(f"--spread: {text!r} is no interval; say for example '6 hours'")
-    value = row[0] if row else timedelta()
-    if not isinstance(value, timedelta) or not timedelta() <= value < timedelta.max:
+    value, usable = row or (timedelta(), False)
+    if not isinstance(value, timedelta) or not usable:
         _give_up(f"--spread: {text!r} lies in the past or never ends; say for example '6 hours'")
     return value
 

@@ -11,6 +11,7 @@
 \ir constraints/main_clients_database_pair_key.sql
 \ir constraints/main_clients_database_client_id_pair_key.sql
 \ir views/broken_broadcasts.sql
+\ir functions/pause_for_clients.sql
 \ir functions/quarantine_duplicate_broadcasts.sql
 \ir functions/repair_broadcast_batch.sql
 \ir procedures/repair_broadcasts.sql

@@ -188,7 +188,7 @@ BEGIN
         FROM (
             VALUES
             ('id', 'gen_random_uuid()'), ('open_channel_id', '''-1009999999999'''), ('closed_channel_id', '''-1009999999999'''),
-            ('client_id', 'coalesce((SELECT u.user_id FROM public.registered_users AS u LIMIT 1), gen_random_uuid())'),
+            ('client_id', 'coalesce((SELECT u.user_id FROM public.registered_users AS u LIMIT 1 FOR KEY SHARE SKIP LOCKED), gen_random_uuid())'),
             ('broadcast_status', '''pending'''), ('is_active', 'true'), ('next_send_time', 'now()'),
             ('total_broadcasts', '0'), ('successful_broadcasts', '0'), ('failed_broadcasts', '0'),
             ('consecutive_failures', '0'), ('manual_trigger_count', '0'), ('created_at', 'now()'), ('updated_at', 'now()')

@@ -29,6 +29,32 @@ WHERE b.client_id IS NULL OR c.client_id IS NULL OR b.client_id <> c.client_id;
 COMMENT ON VIEW public.broken_broadcasts IS
 'Broadcast rows without their channel or with another owner than its, and what a repair would do with each.';
 
+CREATE OR REPLACE FUNCTION public.pause_for_clients(batch_began timestamptz)
+RETURNS double precision
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT least(
+        extract(EPOCH FROM clock_timestamp() - batch_began) * (count(DISTINCT l.pid) + 4 * count(*) FILTER (WHERE NOT l.granted)), 1
+    )
+    FROM pg_locks AS l
+    WHERE l.pid <> pg_backend_pid()
+        AND (
+            (
+                l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+                AND l.relation IN ('public.broadcast_manager'::regclass, 'public.main_clients_database'::regclass)
+                AND l.mode = 'RowExclusiveLock'
+            )
+            -- Someone waits for a row that a transaction of this server has changed, most likely ours.
+            OR (l.locktype = 'transactionid' AND NOT l.granted)
+        );
+$$;
+
+COMMENT ON FUNCTION public.pause_for_clients(timestamptz) IS
+'Seconds to rest after a batch: none while nobody writes, the batch''s own time for each client that writes, five times that for each that waits.';
+REVOKE ALL ON FUNCTION public.pause_for_clients(timestamptz) FROM public;
+
 CREATE OR REPLACE FUNCTION public.quarantine_duplicate_broadcasts()
 RETURNS bigint
 LANGUAGE plpgsql
@@ -81,6 +107,14 @@ BEGIN
     LOOP
         SELECT * INTO broken FROM public.broken_broadcasts AS v WHERE v.broadcast_id = b.id;
         CONTINUE WHEN NOT FOUND;
+        IF broken.reason <> 'channel_gone' THEN
+            -- The key will ask for this channel; asked for here, it need not be waited for while rows are held.
+            PERFORM FROM public.main_clients_database AS c
+            WHERE c.open_channel_id = b.open_channel_id
+                AND c.closed_channel_id = coalesce(broken.relink_closed_channel_id, b.closed_channel_id)
+            FOR KEY SHARE SKIP LOCKED;
+            CONTINUE WHEN NOT FOUND;
+        END IF;
         INSERT INTO public.broadcast_manager_quarantine (reason, broadcast_id, broadcast_row)
         VALUES (broken.reason, b.id, to_jsonb(b));
         IF broken.reason = 'owner_corrected' THEN
@@ -100,25 +134,27 @@ COMMENT ON FUNCTION public.repair_broadcast_batch(uuid []) IS
 'Corrects the owner of these broadcast rows, re-links them or quarantines them; skips rows that a client holds.';
 REVOKE ALL ON FUNCTION public.repair_broadcast_batch(uuid []) FROM public;
 
-CREATE OR REPLACE PROCEDURE public.repair_broadcasts(batch_size integer DEFAULT 1000)
+CREATE OR REPLACE PROCEDURE public.repair_broadcasts(batch_size integer DEFAULT 100)
 LANGUAGE plpgsql
 -- SECURITY INVOKER and no SET: both forbid COMMIT. Every name is qualified instead.
 AS $$
 DECLARE
     batch uuid [];
-    found_rows bigint;
+    broken_rows bigint;
+    found_rows bigint := 0;
     repaired bigint := 0;
     repaired_now integer;
     busy boolean;
+    began timestamptz;
+    pause double precision;
 BEGIN
     FOR pass IN 1..10 LOOP
-        SELECT count(*) INTO found_rows FROM public.broken_broadcasts;
-        EXIT WHEN found_rows = 0;
         busy := false;
-        FOR batch IN
-            SELECT array_agg(n.broadcast_id)
+        -- The loop's query is run to its end before the first COMMIT: the tables are read once a pass.
+        FOR batch, broken_rows IN
+            SELECT array_agg(n.broadcast_id), max(n.broken_rows)
             FROM (
-                SELECT v.broadcast_id,
+                SELECT v.broadcast_id, count(*) OVER () AS broken_rows,
                     (row_number() OVER (
                         ORDER BY b.total_broadcasts DESC NULLS LAST, b.last_sent_time DESC NULLS LAST, b.created_at, b.id
                     ) - 1) / batch_size AS nth
@@ -128,6 +164,8 @@ BEGIN
             GROUP BY n.nth
             ORDER BY n.nth
         LOOP
+            began := clock_timestamp();
+            found_rows := greatest(found_rows, broken_rows);
             BEGIN
                 repaired_now := public.repair_broadcast_batch(batch);
                 repaired := repaired + repaired_now;
@@ -136,15 +174,16 @@ BEGIN
                 -- A client holds what we need, or has just changed it: leave it to the next pass.
                 WHEN lock_not_available OR foreign_key_violation OR unique_violation THEN busy := true;
             END;
+            pause := public.pause_for_clients(began);
             COMMIT;
+            PERFORM pg_sleep(pause);
             RAISE NOTICE 'repair: % of % broadcast rows', repaired, found_rows
             USING DETAIL = jsonb_build_object('step', 'repair', 'done', repaired, 'total', found_rows)::text;
         END LOOP;
-        IF busy THEN
-            PERFORM pg_sleep(0.1 * pass);
-            -- Smaller steps: a row that is held up does not hold up its neighbours.
-            batch_size := greatest(batch_size / 10, 1);
-        END IF;
+        EXIT WHEN NOT busy;
+        PERFORM pg_sleep(0.1 * pass);
+        -- Smaller steps: a row that is held up does not hold up its neighbours.
+        batch_size := greatest(batch_size / 10, 1);
     END LOOP;
 END;
 $$;
@@ -206,11 +245,12 @@ DECLARE
     missing bigint;
     created_now integer;
     busy boolean;
+    began timestamptz;
+    pause double precision;
 BEGIN
     found_channels := 0;
     created_rows := 0;
     FOR pass IN 1..10 LOOP
-        missing := 0;
         busy := false;
         -- The loop's query is run to its end before the first COMMIT: one anti-join a pass.
         FOR open_channel_ids, closed_channel_ids, missing IN
@@ -228,6 +268,8 @@ BEGIN
             GROUP BY m.nth
             ORDER BY m.nth
         LOOP
+            began := clock_timestamp();
+            found_channels := greatest(found_channels, missing);
             BEGIN
                 created_now := public.backfill_broadcast_batch(open_channel_ids, closed_channel_ids, spread);
                 created_rows := created_rows + created_now;
@@ -236,17 +278,16 @@ BEGIN
                 -- A client holds what we need: leave it to the next pass.
                 WHEN lock_not_available OR foreign_key_violation THEN busy := true;
             END;
+            pause := public.pause_for_clients(began);
             COMMIT;
-            found_channels := greatest(found_channels, missing);
+            PERFORM pg_sleep(pause);
             RAISE NOTICE 'backfill: % of % channels', created_rows, found_channels
             USING DETAIL = jsonb_build_object('step', 'backfill', 'done', created_rows, 'total', found_channels)::text;
         END LOOP;
-        EXIT WHEN missing = 0;
-        IF busy THEN
-            PERFORM pg_sleep(0.1 * pass);
-            -- Smaller steps: a channel that is held up does not hold up its neighbours.
-            batch_size := greatest(batch_size / 10, 1);
-        END IF;
+        EXIT WHEN NOT busy;
+        PERFORM pg_sleep(0.1 * pass);
+        -- Smaller steps: a channel that is held up does not hold up its neighbours.
+        batch_size := greatest(batch_size / 10, 1);
     END LOOP;
 END;
 $$;

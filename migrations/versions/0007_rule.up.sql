@@ -1,35 +1,5 @@
 -- The rule goes on in one short transaction, before any repair: from here on new channels have their rows, and
 -- rows that are in order follow their channels. The keys look at old rows only in 0011.
-DO $$
-BEGIN
-    IF EXISTS (
-        SELECT FROM pg_constraint AS k
-        WHERE k.contype = 'f'
-            AND k.conrelid = 'public.main_clients_database'::regclass
-            AND k.confrelid = 'public.registered_users'::regclass
-            AND k.conkey = ARRAY[(
-                SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = k.conrelid AND a.attname = 'client_id'
-            )]
-    ) THEN
-        PERFORM public.lock_without_queueing(
-            'SHARE ROW EXCLUSIVE', 'public.main_clients_database', 'public.broadcast_manager'
-        );
-    ELSE
-        PERFORM public.lock_without_queueing(
-            'SHARE ROW EXCLUSIVE',
-            'public.registered_users', 'public.main_clients_database', 'public.broadcast_manager'
-        );
-        ALTER TABLE public.main_clients_database
-        ADD CONSTRAINT main_clients_database_owner_fkey
-        FOREIGN KEY (client_id) REFERENCES public.registered_users (user_id) ON DELETE CASCADE
-        NOT VALID;
-
-        COMMENT ON CONSTRAINT main_clients_database_owner_fkey ON public.main_clients_database IS
-        'A channel goes with its owner; made only where no such key was there.';
-    END IF;
-END;
-$$;
-
 CREATE OR REPLACE FUNCTION public.create_broadcast_rows()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -104,6 +74,37 @@ $$;
 COMMENT ON FUNCTION public.refuse_broadcast_truncate() IS
 'Refuses to truncate broadcast rows under living channels, and channels by way of them.';
 REVOKE ALL ON FUNCTION public.refuse_broadcast_truncate() FROM public;
+
+-- Clients wait from here to the COMMIT, so what can be done before is done before.
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_constraint AS k
+        WHERE k.contype = 'f'
+            AND k.conrelid = 'public.main_clients_database'::regclass
+            AND k.confrelid = 'public.registered_users'::regclass
+            AND k.conkey = ARRAY[(
+                SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = k.conrelid AND a.attname = 'client_id'
+            )]
+    ) THEN
+        PERFORM public.lock_without_queueing(
+            'SHARE ROW EXCLUSIVE', 'public.main_clients_database', 'public.broadcast_manager'
+        );
+    ELSE
+        PERFORM public.lock_without_queueing(
+            'SHARE ROW EXCLUSIVE',
+            'public.registered_users', 'public.main_clients_database', 'public.broadcast_manager'
+        );
+        ALTER TABLE public.main_clients_database
+        ADD CONSTRAINT main_clients_database_owner_fkey
+        FOREIGN KEY (client_id) REFERENCES public.registered_users (user_id) ON DELETE CASCADE
+        NOT VALID;
+
+        COMMENT ON CONSTRAINT main_clients_database_owner_fkey ON public.main_clients_database IS
+        'A channel goes with its owner; made only where no such key was there.';
+    END IF;
+END;
+$$;
 
 CREATE TRIGGER create_broadcast_rows
 AFTER INSERT ON public.main_clients_database

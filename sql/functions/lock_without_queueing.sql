@@ -9,9 +9,9 @@ DECLARE
 BEGIN
     FOR attempt IN 1..60 LOOP
         BEGIN
-            -- Everyone who comes after a waiting lock request waits behind it: so wait briefly, then step back.
-            -- Shorter than deadlock_timeout, so that a client never pays for a deadlock with us.
-            PERFORM set_config('lock_timeout', '100ms', true);
+            -- Everyone who comes after a waiting lock request waits behind it: so wait briefly, 100 ms for all tables
+            -- together, then step back. Shorter than deadlock_timeout, so that a client never pays for a deadlock with us.
+            PERFORM set_config('lock_timeout', (100 / cardinality(tables))::text, true);
             EXECUTE format('LOCK TABLE %s IN %s MODE', table_list, lock_mode);
             RETURN;
         EXCEPTION WHEN lock_not_available THEN

@@ -18,6 +18,14 @@ BEGIN
     LOOP
         SELECT * INTO broken FROM public.broken_broadcasts AS v WHERE v.broadcast_id = b.id;
         CONTINUE WHEN NOT FOUND;
+        IF broken.reason <> 'channel_gone' THEN
+            -- The key will ask for this channel; asked for here, it need not be waited for while rows are held.
+            PERFORM FROM public.main_clients_database AS c
+            WHERE c.open_channel_id = b.open_channel_id
+                AND c.closed_channel_id = coalesce(broken.relink_closed_channel_id, b.closed_channel_id)
+            FOR KEY SHARE SKIP LOCKED;
+            CONTINUE WHEN NOT FOUND;
+        END IF;
         INSERT INTO public.broadcast_manager_quarantine (reason, broadcast_id, broadcast_row)
         VALUES (broken.reason, b.id, to_jsonb(b));
         IF broken.reason = 'owner_corrected' THEN

@@ -14,11 +14,12 @@ DECLARE
     missing bigint;
     created_now integer;
     busy boolean;
+    began timestamptz;
+    pause double precision;
 BEGIN
     found_channels := 0;
     created_rows := 0;
     FOR pass IN 1..10 LOOP
-        missing := 0;
         busy := false;
         -- The loop's query is run to its end before the first COMMIT: one anti-join a pass.
         FOR open_channel_ids, closed_channel_ids, missing IN
@@ -36,6 +37,8 @@ BEGIN
             GROUP BY m.nth
             ORDER BY m.nth
         LOOP
+            began := clock_timestamp();
+            found_channels := greatest(found_channels, missing);
             BEGIN
                 created_now := public.backfill_broadcast_batch(open_channel_ids, closed_channel_ids, spread);
                 created_rows := created_rows + created_now;
@@ -44,17 +47,16 @@ BEGIN
                 -- A client holds what we need: leave it to the next pass.
                 WHEN lock_not_available OR foreign_key_violation THEN busy := true;
             END;
+            pause := public.pause_for_clients(began);
             COMMIT;
-            found_channels := greatest(found_channels, missing);
+            PERFORM pg_sleep(pause);
             RAISE NOTICE 'backfill: % of % channels', created_rows, found_channels
             USING DETAIL = jsonb_build_object('step', 'backfill', 'done', created_rows, 'total', found_channels)::text;
         END LOOP;
-        EXIT WHEN missing = 0;
-        IF busy THEN
-            PERFORM pg_sleep(0.1 * pass);
-            -- Smaller steps: a channel that is held up does not hold up its neighbours.
-            batch_size := greatest(batch_size / 10, 1);
-        END IF;
+        EXIT WHEN NOT busy;
+        PERFORM pg_sleep(0.1 * pass);
+        -- Smaller steps: a channel that is held up does not hold up its neighbours.
+        batch_size := greatest(batch_size / 10, 1);
     END LOOP;
 END;
 $$;

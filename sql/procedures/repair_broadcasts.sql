@@ -1,22 +1,24 @@
-CREATE OR REPLACE PROCEDURE public.repair_broadcasts(batch_size integer DEFAULT 1000)
+CREATE OR REPLACE PROCEDURE public.repair_broadcasts(batch_size integer DEFAULT 100)
 LANGUAGE plpgsql
 -- SECURITY INVOKER and no SET: both forbid COMMIT. Every name is qualified instead.
 AS $$
 DECLARE
     batch uuid [];
-    found_rows bigint;
+    broken_rows bigint;
+    found_rows bigint := 0;
     repaired bigint := 0;
     repaired_now integer;
     busy boolean;
+    began timestamptz;
+    pause double precision;
 BEGIN
     FOR pass IN 1..10 LOOP
-        SELECT count(*) INTO found_rows FROM public.broken_broadcasts;
-        EXIT WHEN found_rows = 0;
         busy := false;
-        FOR batch IN
-            SELECT array_agg(n.broadcast_id)
+        -- The loop's query is run to its end before the first COMMIT: the tables are read once a pass.
+        FOR batch, broken_rows IN
+            SELECT array_agg(n.broadcast_id), max(n.broken_rows)
             FROM (
-                SELECT v.broadcast_id,
+                SELECT v.broadcast_id, count(*) OVER () AS broken_rows,
                     (row_number() OVER (
                         ORDER BY b.total_broadcasts DESC NULLS LAST, b.last_sent_time DESC NULLS LAST, b.created_at, b.id
                     ) - 1) / batch_size AS nth
@@ -26,6 +28,8 @@ BEGIN
             GROUP BY n.nth
             ORDER BY n.nth
         LOOP
+            began := clock_timestamp();
+            found_rows := greatest(found_rows, broken_rows);
             BEGIN
                 repaired_now := public.repair_broadcast_batch(batch);
                 repaired := repaired + repaired_now;
@@ -34,15 +38,16 @@ BEGIN
                 -- A client holds what we need, or has just changed it: leave it to the next pass.
                 WHEN lock_not_available OR foreign_key_violation OR unique_violation THEN busy := true;
             END;
+            pause := public.pause_for_clients(began);
             COMMIT;
+            PERFORM pg_sleep(pause);
             RAISE NOTICE 'repair: % of % broadcast rows', repaired, found_rows
             USING DETAIL = jsonb_build_object('step', 'repair', 'done', repaired, 'total', found_rows)::text;
         END LOOP;
-        IF busy THEN
-            PERFORM pg_sleep(0.1 * pass);
-            -- Smaller steps: a row that is held up does not hold up its neighbours.
-            batch_size := greatest(batch_size / 10, 1);
-        END IF;
+        EXIT WHEN NOT busy;
+        PERFORM pg_sleep(0.1 * pass);
+        -- Smaller steps: a row that is held up does not hold up its neighbours.
+        batch_size := greatest(batch_size / 10, 1);
     END LOOP;
 END;
 $$;
