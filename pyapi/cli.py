@@ -25,7 +25,8 @@ app = typer.Typer(
     add_completion=False,
     help="Looks after the rule: no channel without its broadcast row. The database is given by DATABASE_URL.",
 )
-out = Console()
+# In a pipe the whole line counts: names must not be broken to fit a terminal that is not there.
+out = Console(width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True)
 log = structlog.get_logger()
 

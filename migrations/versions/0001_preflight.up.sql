@@ -195,30 +195,41 @@ BEGIN
         ) AS w (column_name, value)
         INNER JOIN pg_attribute AS a ON w.column_name = a.attname AND NOT a.attisdropped
         WHERE a.attrelid = broadcasts;
-        BEGIN
-            PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-            PERFORM set_config('lock_timeout', '100ms', true);
-            EXECUTE format('INSERT INTO public.broadcast_manager (%s) VALUES (%s)', trial_columns, trial_values);
-            GET DIAGNOSTICS inserted = ROW_COUNT;
-            -- Always taken back: this error of our own carries the result out of the subtransaction.
-            RAISE EXCEPTION USING ERRCODE = 'BM005';
-        EXCEPTION
-            WHEN SQLSTATE 'BM005' THEN
-                IF inserted <> 1 THEN
-                    problems := problems || 'A trigger on broadcast_manager swallows new rows.'::text;
-                END IF;
-            WHEN foreign_key_violation THEN NULL; -- no user there yet, and the old key asks for one
-            WHEN OTHERS THEN
-                GET STACKED DIAGNOSTICS error_table = TABLE_NAME, error_column = COLUMN_NAME;
-                problems := problems || format(
-                    'A broadcast row, tried and taken back, can not be created as the trigger will: %s (SQLSTATE %s%s). %s',
-                    sqlerrm, sqlstate, coalesce(', column ' || nullif(error_column, ''), ''),
-                    CASE sqlstate
-                        WHEN '23502' THEN 'Give the column a default or allow NULL.'
-                        ELSE 'If a trigger of your own fails: qualify the names in it, or give its function a SET search_path.'
-                    END
-                );
-        END;
+        FOR attempt IN 1..60 LOOP
+            BEGIN
+                PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+                PERFORM set_config('lock_timeout', '100ms', true);
+                EXECUTE format('INSERT INTO public.broadcast_manager (%s) VALUES (%s)', trial_columns, trial_values);
+                GET DIAGNOSTICS inserted = ROW_COUNT;
+                -- Always taken back: this error of our own carries the result out of the subtransaction.
+                RAISE EXCEPTION USING ERRCODE = 'BM005';
+            EXCEPTION
+                WHEN SQLSTATE 'BM005' THEN
+                    IF inserted <> 1 THEN
+                        problems := problems || 'A trigger on broadcast_manager swallows new rows.'::text;
+                    END IF;
+                WHEN foreign_key_violation THEN NULL; -- no user there yet, and the old key asks for one
+                WHEN lock_not_available THEN
+                    -- Someone holds the table, which says nothing about the trial.
+                    IF attempt = 60 THEN
+                        RAISE EXCEPTION 'no ROW EXCLUSIVE lock on broadcast_manager after 60 attempts; nothing was changed'
+                        USING ERRCODE = 'BM003', HINT = 'See pg_locks for who holds it, and run the migration again.';
+                    END IF;
+                    PERFORM pg_sleep(0.5 + random());
+                    CONTINUE;
+                WHEN OTHERS THEN
+                    GET STACKED DIAGNOSTICS error_table = TABLE_NAME, error_column = COLUMN_NAME;
+                    problems := problems || format(
+                        'A broadcast row, tried and taken back, can not be created as the trigger will: %s (SQLSTATE %s%s). %s',
+                        sqlerrm, sqlstate, coalesce(', column ' || nullif(error_column, ''), ''),
+                        CASE sqlstate
+                            WHEN '23502' THEN 'Give the column a default or allow NULL.'
+                            ELSE 'If a trigger of your own fails: qualify the names in it, or give its function a SET search_path.'
+                        END
+                    );
+            END;
+            EXIT;
+        END LOOP;
     END IF;
 
     IF problems <> '{}' THEN

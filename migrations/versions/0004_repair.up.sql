@@ -112,6 +112,7 @@ BEGIN
             PERFORM FROM public.main_clients_database AS c
             WHERE c.open_channel_id = b.open_channel_id
                 AND c.closed_channel_id = coalesce(broken.relink_closed_channel_id, b.closed_channel_id)
+                AND c.client_id = coalesce(broken.channel_client_id, b.client_id)
             FOR KEY SHARE SKIP LOCKED;
             CONTINUE WHEN NOT FOUND;
         END IF;

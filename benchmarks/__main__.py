@@ -1,0 +1,34 @@
+"""``make bench``: the figures of docs/performance.md, side by side in one run."""
+
+from typing import Annotated
+
+import typer
+
+from benchmarks import bulk, single
+from benchmarks.compare import console, machine, report
+from pyapi.embedded import embedded_server
+from tests import databases, servers
+
+
+def main(
+    pg: Annotated[str, typer.Option(help="embedded or system")] = "embedded",
+    rows: Annotated[int, typer.Option(help="channels in one bulk insert")] = 200_000,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    only: Annotated[str, typer.Option(help="bulk, single or all")] = "all",
+) -> None:
+    """Measure on a server of its own, with fsync on."""
+    server = embedded_server() if pg == "embedded" else servers.system_server(servers.installed_binaries(), fast=False)
+    with server as server_url:
+        databases.create_owner(server_url)
+        with databases.connect(server_url) as conn:
+            console.print(machine(conn))
+        if only in ("bulk", "all"):
+            times = bulk.measure(server_url, rows, rounds)
+            bases = ["both rows by hand in a CTE", "usual row trigger"]
+            report("Bulk insert of channels", times, bases, rows, "bulk.png")
+        if only in ("single", "all"):
+            single.measure(server_url, rounds)
+
+
+if __name__ == "__main__":
+    typer.run(main)
