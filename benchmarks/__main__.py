@@ -1,5 +1,6 @@
 """``make bench``: the figures of docs/performance.md, side by side in one run."""
 
+from contextlib import AbstractContextManager
 from typing import Annotated
 
 import typer
@@ -17,7 +18,7 @@ def main(
     only: Annotated[str, typer.Option(help="bulk, single or all")] = "all",
 ) -> None:
     """Measure on a server of its own, with fsync on."""
-    server = embedded_server() if pg == "embedded" else servers.system_server(servers.installed_binaries(), fast=False)
+    server = embedded_server() if pg == "embedded" else _installed()
     with server as server_url:
         databases.create_owner(server_url)
         with databases.connect(server_url) as conn:
@@ -28,6 +29,13 @@ def main(
             report("Bulk insert of channels", times, bases, rows, "bulk.png")
         if only in ("single", "all"):
             single.measure(server_url, rounds)
+
+
+def _installed() -> AbstractContextManager[str]:
+    binaries = servers.system_binaries()
+    if binaries is None:
+        raise typer.BadParameter("--pg=system needs an installed PostgreSQL, and there is none")
+    return servers.system_server(binaries, fast=False)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import psycopg
 from sqlalchemy import create_engine, event, insert, text
@@ -31,7 +31,7 @@ BY_HAND: LiteralString = (
     f"WITH channel AS ({INSERT} RETURNING client_id, open_channel_id, closed_channel_id)"
     " INSERT INTO broadcast_manager (client_id, open_channel_id, closed_channel_id) SELECT * FROM channel"
 )
-SERVICE_ROW = (
+SERVICE_ROW: LiteralString = (
     "INSERT INTO broadcast_manager (client_id, open_channel_id, closed_channel_id) VALUES (%s, %s, %s) RETURNING id"
 )
 ROW_TRIGGER = """
@@ -56,7 +56,7 @@ def measure(server_url: str, rows: int, rounds: int) -> Times:
     """Seconds for inserting this many channels, by variant and round; each variant has a database of its own."""
     made: list[str] = []
 
-    def old(*statements: str) -> str:
+    def old(*statements: LiteralString) -> str:
         url = databases.create_database(server_url)
         made.append(url)
         databases.load(url, databases.EXISTING_SCHEMA)
@@ -66,15 +66,15 @@ def measure(server_url: str, rows: int, rounds: int) -> Times:
                 " SELECT 'user ' || n, n || '@example.org', 'x' FROM generate_series(1, 1000) AS n"
             )
             for statement in statements:
-                conn.execute(cast(LiteralString, statement))
+                conn.execute(statement)
         return url
 
-    def upgraded(*statements: str) -> str:
+    def upgraded(*statements: LiteralString) -> str:
         url = old()
         databases.upgrade(url)
         with databases.connect(url) as conn:
             for statement in statements:
-                conn.execute(cast(LiteralString, statement))
+                conn.execute(statement)
         return url
 
     def by_sql(url: str, statement: LiteralString) -> Callable[[int], float]:
@@ -114,7 +114,7 @@ def _copy(url: str, rows: int) -> Callable[[int], float]:
     def run(number: int) -> float:
         data = _rows(conn, rows, number)
         start = time.perf_counter()
-        with conn.cursor().copy(cast(LiteralString, f"COPY main_clients_database ({COLUMNS}) FROM STDIN")) as copy:
+        with conn.cursor().copy(f"COPY main_clients_database ({COLUMNS}) FROM STDIN") as copy:
             for row in data:
                 copy.write_row(row)
         return time.perf_counter() - start
@@ -125,7 +125,7 @@ def _copy(url: str, rows: int) -> Callable[[int], float]:
 def _service(url: str, rows: int) -> Callable[[int], float]:
     """The seed's service: two statements a channel, here in one transaction for all of them."""
     conn = databases.connect(url)
-    one = cast(LiteralString, f"INSERT INTO main_clients_database ({COLUMNS}) VALUES ({', '.join(['%s'] * 13)})")
+    one = f"INSERT INTO main_clients_database ({COLUMNS}) VALUES ({', '.join(['%s'] * 13)})"
 
     def run(number: int) -> float:
         data = _rows(conn, rows, number)
@@ -133,7 +133,7 @@ def _service(url: str, rows: int) -> Callable[[int], float]:
         with conn.transaction(), conn.cursor() as cursor:
             for row in data:
                 cursor.execute(one, row)
-                cursor.execute(cast(LiteralString, SERVICE_ROW), row[:3]).fetchone()
+                cursor.execute(SERVICE_ROW, row[:3]).fetchone()
         return time.perf_counter() - start
 
     return run

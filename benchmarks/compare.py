@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 mpl.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402 (the backend is chosen first)
+import matplotlib.pyplot as plt
 
 console = Console(width=110)
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "performance"
@@ -77,4 +77,6 @@ def machine(conn: psycopg.Connection[tuple[object, ...]]) -> str:
         f"{name} {conn.execute('SELECT current_setting(%s)', [name]).fetchone()[0]}"  # type: ignore[index]
         for name in ("server_version", "fsync", "synchronous_commit", "shared_buffers", "max_wal_size")
     )
-    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}; PostgreSQL: {settings}"
+    return (
+        f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}; PostgreSQL: {settings}"
+    )

@@ -16,6 +16,7 @@ from rich.table import Table
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
+from benchmarks.bulk import SERVICE_ROW
 from benchmarks.compare import console, interleave, ratio
 from benchmarks.delay_proxy import delayed
 from pyapi import Channel, insert_channel
@@ -44,7 +45,13 @@ def measure(server_url: str, rounds: int, registrations: int = 200) -> None:
         with databases.connect(new) as conn:
             databases.add_user(conn, client)
         table = Table(
-            "round trip", "connections", "synchronous_commit", "variant", "µs", f"x {BASE}", title="One channel and its id"
+            "round trip",
+            "connections",
+            "synchronous_commit",
+            "variant",
+            "µs",
+            f"x {BASE}",
+            title="One channel and its id",
         )
         for delay, connections, commit in itertools.product((0.0, 0.001, 0.005), (1, 8), ("on", "off")):
             with ExitStack() as stack:
@@ -60,10 +67,9 @@ def measure(server_url: str, rounds: int, registrations: int = 200) -> None:
                     rounds,
                 )
             for name, seconds in times.items():
-                table.add_row(
-                    f"+{delay * 1000:.0f} ms", str(connections), commit, name,
-                    f"{statistics.median(seconds) / registrations * connections * 1e6:.0f}", f"{ratio(times, BASE, name):.2f}",
-                )  # fmt: skip
+                micros = statistics.median(seconds) / registrations * connections * 1e6
+                speed = f"{ratio(times, BASE, name):.2f}"
+                table.add_row(f"+{delay * 1000:.0f} ms", str(connections), commit, name, f"{micros:.0f}", speed)
         console.print(table)
     finally:
         databases.drop_database(server_url, old)
@@ -87,7 +93,7 @@ def _application(conn: psycopg.Connection[Any], channel: Channel) -> None:
     with conn.transaction():
         conn.execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
         conn.execute(
-            "INSERT INTO broadcast_manager (client_id, open_channel_id, closed_channel_id) VALUES (%s, %s, %s) RETURNING id",
+            SERVICE_ROW,
             [channel.client_id, channel.open_channel_id, channel.closed_channel_id],
         ).fetchone()
 

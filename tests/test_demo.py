@@ -86,7 +86,7 @@ def test_story_is_told_and_database_is_given_back_empty(empty_database: str) -> 
     done = run_demo(empty_database)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "📢 19 violations before the upgrade." in done.stdout
+    assert re.search(r"📢 [1-9]\d+ violations before the upgrade\.", done.stdout)
     assert "📢 0 violations: 40 channels, 40 broadcast rows" in done.stdout
     for reason in ("channel_gone", "owner_corrected", "relinked"):
         assert reason in done.stdout
