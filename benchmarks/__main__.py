@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import bulk, single
+from benchmarks import bulk, growth, single, updates
 from benchmarks.compare import console, machine, report
 from pyapi.embedded import embedded_server
 from tests import databases, servers
@@ -15,7 +15,8 @@ def main(
     pg: Annotated[str, typer.Option(help="embedded or system")] = "embedded",
     rows: Annotated[int, typer.Option(help="channels in one bulk insert")] = 200_000,
     rounds: Annotated[int, typer.Option(min=1)] = 5,
-    only: Annotated[str, typer.Option(help="bulk, single or all")] = "all",
+    only: Annotated[str, typer.Option(help="bulk, single, growth, updates or all")] = "all",
+    full: Annotated[bool, typer.Option("--full", help="growth up to 10 million channels")] = False,
 ) -> None:
     """Measure on a server of its own, with fsync on."""
     server = embedded_server() if pg == "embedded" else _installed()
@@ -29,6 +30,10 @@ def main(
             report("Bulk insert of channels", times, bases, rows, "bulk.png")
         if only in ("single", "all"):
             single.measure(server_url, rounds)
+        if only in ("growth", "all"):
+            growth.measure(server_url, [100_000, 1_000_000, 10_000_000] if full else [100_000, 1_000_000], rounds)
+        if only in ("updates", "all"):
+            updates.measure(server_url, rounds)
 
 
 def _installed() -> AbstractContextManager[str]:

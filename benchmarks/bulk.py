@@ -18,9 +18,9 @@ COLUMNS: LiteralString = (
     " closed_channel_title, closed_channel_description, closed_channel_donation_message, sub_1_price, sub_1_time,"
     " client_wallet_address, client_payout_currency, client_payout_network"
 )
-# Channels number a to b; of 1,000 owners, in random order of their ids.
+# Ten channels for each owner, as many as the platform allows, in no particular order.
 SOURCE: LiteralString = (
-    "SELECT (ARRAY(SELECT user_id FROM registered_users))[1 + n %% 1000], '-100' || (1000000000 + n),"
+    "SELECT (ARRAY(SELECT user_id FROM registered_users))[1 + n %% %(owners)s::int], '-100' || (1000000000 + n),"
     " '-100' || (5000000000 + n), 'Morning signals', 'What moved over night', 'Morning signals, inside',"
     " 'Entries, exits, reasons', 'If it paid for your breakfast, buy us one', 5.00, 30,"
     " '0x71C7656EC7ab88b098defB751B7401B5f6d8976F', 'USDT'::currency_type, 'ETH'::network_type"
@@ -63,7 +63,8 @@ def measure(server_url: str, rows: int, rounds: int) -> Times:
         with databases.connect(url) as conn:
             conn.execute(
                 "INSERT INTO registered_users (username, email, password_hash)"
-                " SELECT 'user ' || n, n || '@example.org', 'x' FROM generate_series(1, 1000) AS n"
+                " SELECT 'user ' || n, n || '@example.org', 'x' FROM generate_series(1, %s) AS n",
+                [rows * rounds // 10],
             )
             for statement in statements:
                 conn.execute(statement)
@@ -82,7 +83,7 @@ def measure(server_url: str, rows: int, rounds: int) -> Times:
 
         def run(number: int) -> float:
             start = time.perf_counter()
-            conn.execute(statement, {"first": number * rows + 1, "last": (number + 1) * rows})
+            conn.execute(statement, _numbers(rows, rounds, number))
             return time.perf_counter() - start
 
         return run
@@ -92,10 +93,10 @@ def measure(server_url: str, rows: int, rounds: int) -> Times:
             "bare table, no broadcast rows": by_sql(old(BARE), INSERT),
             "both rows by hand in a CTE": by_sql(old(), BY_HAND),
             "usual row trigger": by_sql(old(ROW_TRIGGER), INSERT),
-            "ORM event listener": _orm_listener(old(), rows),
-            "service of two statements": _service(old(), rows),
+            "ORM event listener": _orm_listener(old(), rows, rounds),
+            "service of two statements": _service(old(), rows, rounds),
             "ours, INSERT ... SELECT": by_sql(upgraded(), INSERT),
-            "ours, COPY": _copy(upgraded(), rows),
+            "ours, COPY": _copy(upgraded(), rows, rounds),
             "ours, redundant indexes dropped": by_sql(upgraded(REDUNDANT), INSERT),
         }
         return interleave(variants, rounds)
@@ -104,15 +105,19 @@ def measure(server_url: str, rows: int, rounds: int) -> Times:
             databases.drop_database(server_url, url)
 
 
-def _rows(conn: Connection, rows: int, number: int) -> list[tuple[Any, ...]]:
-    return conn.execute(SOURCE, {"first": number * rows + 1, "last": (number + 1) * rows}).fetchall()
+def _numbers(rows: int, rounds: int, number: int) -> dict[str, int]:
+    return {"first": number * rows + 1, "last": (number + 1) * rows, "owners": rows * rounds // 10}
 
 
-def _copy(url: str, rows: int) -> Callable[[int], float]:
+def _rows(conn: Connection, rows: int, rounds: int, number: int) -> list[tuple[Any, ...]]:
+    return conn.execute(SOURCE, _numbers(rows, rounds, number)).fetchall()
+
+
+def _copy(url: str, rows: int, rounds: int) -> Callable[[int], float]:
     conn = databases.connect(url)
 
     def run(number: int) -> float:
-        data = _rows(conn, rows, number)
+        data = _rows(conn, rows, rounds, number)
         start = time.perf_counter()
         with conn.cursor().copy(f"COPY main_clients_database ({COLUMNS}) FROM STDIN") as copy:
             for row in data:
@@ -122,13 +127,13 @@ def _copy(url: str, rows: int) -> Callable[[int], float]:
     return run
 
 
-def _service(url: str, rows: int) -> Callable[[int], float]:
+def _service(url: str, rows: int, rounds: int) -> Callable[[int], float]:
     """The seed's service: two statements a channel, here in one transaction for all of them."""
     conn = databases.connect(url)
     one = f"INSERT INTO main_clients_database ({COLUMNS}) VALUES ({', '.join(['%s'] * 13)})"
 
     def run(number: int) -> float:
-        data = _rows(conn, rows, number)
+        data = _rows(conn, rows, rounds, number)
         start = time.perf_counter()
         with conn.transaction(), conn.cursor() as cursor:
             for row in data:
@@ -139,7 +144,7 @@ def _service(url: str, rows: int) -> Callable[[int], float]:
     return run
 
 
-def _orm_listener(url: str, rows: int) -> Callable[[int], float]:
+def _orm_listener(url: str, rows: int, rounds: int) -> Callable[[int], float]:
     """SQLAlchemy's after_insert: the way of applications that keep the rule in their models."""
     engine = create_engine(sqlalchemy_url(url))
     base = automap_base()
@@ -160,7 +165,7 @@ def _orm_listener(url: str, rows: int) -> Callable[[int], float]:
     source = databases.connect(url)
 
     def run(number: int) -> float:
-        data = [dict(zip(names, row, strict=True)) for row in _rows(source, rows, number)]
+        data = [dict(zip(names, row, strict=True)) for row in _rows(source, rows, rounds, number)]
         start = time.perf_counter()
         with Session(engine) as session:
             session.execute(text("SELECT 1"))

@@ -1,7 +1,8 @@
 """A TCP proxy on loopback that delays every packet: a network between client and server, on one machine."""
 
 import asyncio
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -17,30 +18,33 @@ def delayed(url: str, round_trip: float) -> Iterator[str]:
         round_trip: seconds, half of them each way.
     """
     parameters = conninfo_to_dict(url)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    server = asyncio.run_coroutine_threadsafe(_serve(parameters, round_trip / 2), loop).result()
-    try:
-        port = server.sockets[0].getsockname()[1]
-        yield make_conninfo("", **{**parameters, "host": "127.0.0.1", "port": port, "hostaddr": None})
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+    server = [str(parameters.get("host") or "127.0.0.1"), str(parameters.get("port") or 5432)]
+    # A process of its own, so that it does not share the clients' interpreter.
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.delay_proxy", *server, str(round_trip / 2)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as proxy:
+        try:
+            port = proxy.stdout.readline().strip() if proxy.stdout else ""
+            yield make_conninfo("", **{**parameters, "host": "127.0.0.1", "port": port, "hostaddr": None})
+        finally:
+            proxy.kill()
 
 
-async def _serve(parameters: dict[str, str | int | None], delay: float) -> asyncio.Server:
-    host, port = str(parameters.get("host") or "127.0.0.1"), int(parameters.get("port") or 5432)
+async def serve(host: str, port: int, delay: float) -> None:
+    """Pass everything on to the server, each packet after the delay in seconds, and print the port to connect to."""
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if host.startswith("/"):
-            upstream = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+            answers, questions = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
         else:
-            upstream = await asyncio.open_connection(host, port)
-        await asyncio.gather(_pass_on(reader, upstream[1], delay), _pass_on(upstream[0], writer, delay))
+            answers, questions = await asyncio.open_connection(host, port)
+        await asyncio.gather(_pass_on(reader, questions, delay), _pass_on(answers, writer, delay))
 
-    return await asyncio.start_server(connect, "127.0.0.1", 0)
+    server = await asyncio.start_server(connect, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
@@ -49,3 +53,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, d
         while data := await reader.read(65536):
             loop.call_later(delay, writer.write, data)
     loop.call_later(delay, writer.close)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))

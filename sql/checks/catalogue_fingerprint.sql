@@ -30,7 +30,7 @@ rule_functions AS (
         AND p.proname IN (
             'create_broadcast_rows', 'take_over_auto_created_row', 'refuse_broadcast_truncate',
             'backfill_broadcasts', 'backfill_broadcast_batch', 'repair_broadcasts', 'repair_broadcast_batch',
-            'quarantine_duplicate_broadcasts', 'lock_without_queueing'
+            'quarantine_duplicate_broadcasts', 'lock_without_queueing', 'pause_for_clients'
         )
 ),
 

@@ -4,53 +4,91 @@ CREATE OR REPLACE VIEW public.broadcast_integrity_violations AS
 --   psql "$DATABASE_URL" -f sql/checks/verify_broadcast_integrity.sql
 -- The view broadcast_integrity_violations is this query (a test compares them).
 WITH
-channels AS (
+unique_wanted (table_name, index_name, column_names, may_be_implied) AS (
+    VALUES
+    ('main_clients_database', 'main_clients_database_pair_key', ARRAY['closed_channel_id', 'open_channel_id'], TRUE),
+    (
+        'main_clients_database', 'main_clients_database_client_id_pair_key',
+        ARRAY['client_id', 'closed_channel_id', 'open_channel_id'], FALSE
+    ),
+    ('broadcast_manager', 'broadcast_manager_pair_key', ARRAY['closed_channel_id', 'open_channel_id'], FALSE)
+),
+
+unique_found AS (
     SELECT
-        c.client_id,
-        c.open_channel_id::text AS open_channel_id,
-        c.closed_channel_id::text AS closed_channel_id
-    FROM public.main_clients_database AS c
+        i.indrelid,
+        array_agg(a.attname::text ORDER BY a.attname) AS column_names
+    FROM pg_catalog.pg_index AS i
+    INNER JOIN pg_catalog.pg_attribute AS a
+        ON i.indrelid = a.attrelid AND a.attnum = ANY ((i.indkey::smallint [])[0:i.indnkeyatts - 1])
+    WHERE
+        i.indrelid IN (to_regclass('public.main_clients_database'), to_regclass('public.broadcast_manager'))
+        AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+    GROUP BY i.indexrelid, i.indrelid
+),
+
+unique_missing AS (
+    SELECT
+        u.table_name,
+        u.index_name,
+        u.column_names
+    FROM unique_wanted AS u
+    WHERE NOT EXISTS (
+        SELECT FROM unique_found AS f
+        WHERE
+            f.indrelid = to_regclass('public.' || u.table_name)
+            AND (u.column_names = f.column_names OR (u.may_be_implied AND u.column_names @> f.column_names))
+    )
+),
+
+-- Both directions and the owners in one pass over the two tables.
+misfits AS (
+    SELECT
+        b.id AS broadcast_id,
+        b.client_id AS broadcast_client_id,
+        CASE
+            WHEN b.id IS NULL THEN 'channel_without_broadcast'
+            WHEN c.is_channel IS NULL THEN 'broadcast_without_channel'
+            ELSE 'owner_mismatch'
+        END AS check_name,
+        CASE WHEN c.is_channel THEN c.client_id ELSE b.client_id END AS client_id,
+        coalesce(c.open_channel_id, b.open_channel_id) AS open_channel_id,
+        coalesce(c.closed_channel_id, b.closed_channel_id) AS closed_channel_id
+    FROM (
+        SELECT
+            TRUE AS is_channel,
+            m.client_id,
+            m.open_channel_id::text AS open_channel_id,
+            m.closed_channel_id::text AS closed_channel_id
+        FROM public.main_clients_database AS m
+    ) AS c
+    FULL JOIN public.broadcast_manager AS b
+        ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+    WHERE b.id IS NULL OR c.is_channel IS NULL OR c.client_id IS DISTINCT FROM b.client_id
 ),
 
 rows_found AS (
     SELECT
-        'channel_without_broadcast' AS check_name,
-        c.client_id,
-        c.open_channel_id,
-        c.closed_channel_id,
-        NULL::uuid AS broadcast_id,
-        'The channel has no broadcast row: its owner sees "Not Configured".' AS detail,
-        'broadcast-manager backfill, or in psql: CALL backfill_broadcasts();' AS remedy
-    FROM channels AS c
-    LEFT JOIN public.broadcast_manager AS b
-        ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
-    WHERE b.open_channel_id IS NULL
-    UNION ALL
-    SELECT
-        'broadcast_without_channel',
-        b.client_id,
-        b.open_channel_id,
-        b.closed_channel_id,
-        b.id,
-        'No channel has this pair: the channel was deleted or its pair was edited.',
-        'alembic upgrade head, or in psql: CALL repair_broadcasts(); the row goes to the quarantine.'
-    FROM public.broadcast_manager AS b
-    LEFT JOIN channels AS c
-        ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
-    WHERE c.open_channel_id IS NULL
-    UNION ALL
-    SELECT
-        'owner_mismatch',
-        c.client_id,
-        c.open_channel_id,
-        c.closed_channel_id,
-        b.id,
-        format('The channel belongs to %s, its broadcast row to %s.', c.client_id, coalesce(b.client_id::text, 'nobody')),
-        'alembic upgrade head, or in psql: CALL repair_broadcasts(); the old row is kept in the quarantine.'
-    FROM channels AS c
-    INNER JOIN public.broadcast_manager AS b
-        ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
-    WHERE c.client_id IS DISTINCT FROM b.client_id
+        m.check_name,
+        m.client_id,
+        m.open_channel_id,
+        m.closed_channel_id,
+        m.broadcast_id,
+        CASE m.check_name
+            WHEN 'channel_without_broadcast' THEN 'The channel has no broadcast row: its owner sees "Not Configured".'
+            WHEN 'broadcast_without_channel' THEN 'No channel has this pair: the channel was deleted or its pair was edited.'
+            ELSE format(
+                'The channel belongs to %s, its broadcast row to %s.',
+                m.client_id, coalesce(m.broadcast_client_id::text, 'nobody')
+            )
+        END AS detail,
+        CASE m.check_name
+            WHEN 'channel_without_broadcast' THEN 'broadcast-manager backfill, or in psql: CALL backfill_broadcasts();'
+            WHEN 'broadcast_without_channel'
+                THEN 'alembic upgrade head, or in psql: CALL repair_broadcasts(); the row goes to the quarantine.'
+            ELSE 'alembic upgrade head, or in psql: CALL repair_broadcasts(); the old row is kept in the quarantine.'
+        END AS remedy
+    FROM misfits AS m
     UNION ALL
     SELECT
         'duplicate_broadcast',
@@ -62,18 +100,23 @@ rows_found AS (
         'alembic upgrade head, or in psql: SELECT quarantine_duplicate_broadcasts(); the row with the most history stays, '
         'the others go to the quarantine.'
     FROM public.broadcast_manager AS b
+    -- A valid unique key has looked already.
+    WHERE
+        'broadcast_manager' IN (SELECT u.table_name FROM unique_missing AS u)
+        AND b.open_channel_id IS NOT NULL AND b.closed_channel_id IS NOT NULL
     GROUP BY b.open_channel_id, b.closed_channel_id
-    HAVING count(*) > 1 AND b.open_channel_id IS NOT NULL AND b.closed_channel_id IS NOT NULL
+    HAVING count(*) > 1
     UNION ALL
     SELECT
         'duplicate_channel',
         NULL,
-        c.open_channel_id,
-        c.closed_channel_id,
+        c.open_channel_id::text,
+        c.closed_channel_id::text,
         NULL,
         format('%s channels with one pair, of clients %s.', count(*), string_agg(c.client_id::text, ', ')),
         'Decide which channel is right and delete the others: channels are customers'' data.'
-    FROM channels AS c
+    FROM public.main_clients_database AS c
+    WHERE 'main_clients_database' IN (SELECT u.table_name FROM unique_missing AS u)
     GROUP BY c.open_channel_id, c.closed_channel_id
     HAVING count(*) > 1
 ),
@@ -163,29 +206,6 @@ key_broken AS (
 ),
 
 -- What a key points at must be unique by exactly its columns; that pairs are unique can be implied.
-unique_wanted (table_name, index_name, column_names, may_be_implied) AS (
-    VALUES
-    ('main_clients_database', 'main_clients_database_pair_key', ARRAY['closed_channel_id', 'open_channel_id'], TRUE),
-    (
-        'main_clients_database', 'main_clients_database_client_id_pair_key',
-        ARRAY['client_id', 'closed_channel_id', 'open_channel_id'], FALSE
-    ),
-    ('broadcast_manager', 'broadcast_manager_pair_key', ARRAY['closed_channel_id', 'open_channel_id'], FALSE)
-),
-
-unique_found AS (
-    SELECT
-        i.indrelid,
-        array_agg(a.attname::text ORDER BY a.attname) AS column_names
-    FROM pg_catalog.pg_index AS i
-    INNER JOIN pg_catalog.pg_attribute AS a
-        ON i.indrelid = a.attrelid AND a.attnum = ANY ((i.indkey::smallint [])[0:i.indnkeyatts - 1])
-    WHERE
-        i.indrelid IN (to_regclass('public.main_clients_database'), to_regclass('public.broadcast_manager'))
-        AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
-    GROUP BY i.indexrelid, i.indrelid
-),
-
 structure_found AS (
     SELECT
         t.check_name,
@@ -205,13 +225,7 @@ structure_found AS (
         'unique_key_missing',
         format('No valid unique key on %s (%s).', u.table_name, array_to_string(u.column_names, ', ')),
         'alembic upgrade head; if the database is at head: sql/constraints/' || u.index_name || '.sql'
-    FROM unique_wanted AS u
-    WHERE NOT EXISTS (
-        SELECT FROM unique_found AS f
-        WHERE
-            f.indrelid = to_regclass('public.' || u.table_name)
-            AND (u.column_names = f.column_names OR (u.may_be_implied AND u.column_names @> f.column_names))
-    )
+    FROM unique_missing AS u
     UNION ALL
     SELECT
         'key_missing',

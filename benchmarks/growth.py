@@ -1,0 +1,140 @@
+"""Growth: what does one channel cost in a small and in a large table, and what do the whole-table jobs cost?"""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, LiteralString
+
+import psycopg
+from rich.table import Table
+
+from benchmarks.bulk import INSERT
+from benchmarks.compare import console
+from tests import databases
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+SAMPLE = 10_000
+# Numbers that no size reaches, so that a sample can be deleted again.
+FAR = 900_000_000
+DELETE: LiteralString = """
+DELETE FROM main_clients_database
+WHERE (open_channel_id, closed_channel_id) IN (
+  SELECT '-100' || (1000000000 + n), '-100' || (5000000000 + n)
+  FROM generate_series(%(first)s::int, %(last)s::int) AS n)
+"""
+ANTI_JOINS: LiteralString = """
+SELECT
+  (SELECT count(*) FROM main_clients_database AS c WHERE NOT EXISTS (
+    SELECT FROM broadcast_manager AS b
+    WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id)),
+  (SELECT count(*) FROM broadcast_manager AS b WHERE NOT EXISTS (
+    SELECT FROM main_clients_database AS c
+    WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id))
+"""
+BARE_BACKFILL: LiteralString = """
+INSERT INTO broadcast_manager (client_id, open_channel_id, closed_channel_id)
+SELECT c.client_id, c.open_channel_id, c.closed_channel_id FROM main_clients_database AS c
+WHERE NOT EXISTS (
+  SELECT FROM broadcast_manager AS b
+  WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id)
+"""
+TAKE_AWAY: LiteralString = """
+DELETE FROM broadcast_manager AS b USING main_clients_database AS c
+WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id AND c.id %% 4 = %s
+"""
+
+
+def measure(server_url: str, sizes: list[int], rounds: int) -> None:
+    """Print medians per operation at each size, and the whole-table jobs against their plain forms.
+
+    Args:
+        server_url: a superuser's URL.
+        sizes: numbers of channels, rising; the table grows from one to the next.
+        rounds: samples of each operation at each size.
+    """
+    url = databases.create_database(server_url)
+    try:
+        databases.load(url, databases.EXISTING_SCHEMA)
+        with databases.connect(url) as conn:
+            conn.execute(
+                "INSERT INTO registered_users (username, email, password_hash)"
+                " SELECT 'user ' || n, n || '@example.org', 'x' FROM generate_series(1, %s) AS n",
+                [sizes[-1] // 10],
+            )
+        databases.upgrade(url)
+        table = Table(
+            "channels", "insert µs", "read id µs", "delete µs", "full check s", "anti-joins s", "check / anti-joins",
+            "backfill µs", "bare µs", "bare / backfill", title="Growth: medians, an operation in µs",
+        )  # fmt: skip
+        with databases.connect(url) as conn:
+            last = 0
+            for size in sizes:
+                _grow(conn, last, size, sizes[-1] // 10)
+                last = size
+                table.add_row(f"{size:,}", *_at_this_size(conn, size, sizes[-1] // 10, rounds))
+        console.print(table)
+    finally:
+        databases.drop_database(server_url, url)
+
+
+def _grow(conn: Connection, first: int, last: int, owners: int) -> None:
+    for start in range(first, last, 1_000_000):
+        conn.execute(INSERT, {"first": start + 1, "last": min(start + 1_000_000, last), "owners": owners})
+    conn.execute("VACUUM (ANALYZE) main_clients_database, broadcast_manager")
+
+
+def _at_this_size(conn: Connection, size: int, owners: int, rounds: int) -> list[str]:
+    numbers = {"first": FAR + 1, "last": FAR + SAMPLE, "owners": owners}
+    inserts: list[float] = []
+    reads: list[float] = []
+    deletes: list[float] = []
+    checks: list[float] = []
+    joins: list[float] = []
+    for _ in range(rounds):
+        inserts.append(_seconds(lambda: conn.execute(INSERT, numbers)) / SAMPLE)
+        reads.append(_seconds(lambda: _read_back(conn, size)) / 1000)
+        deletes.append(_seconds(lambda: conn.execute(DELETE, numbers)) / SAMPLE)
+        checks.append(_seconds(lambda: conn.execute("SELECT count(*) FROM broadcast_integrity_violations")))
+        joins.append(_seconds(lambda: conn.execute(ANTI_JOINS)))
+    backfills: list[float] = []
+    bares: list[float] = []
+    for number in range(rounds):
+        for times, job in ((backfills, "CALL backfill_broadcasts()"), (bares, BARE_BACKFILL)):
+            taken = _take_away(conn, number % 4)
+            times.append(_seconds(lambda job=job: conn.execute(job)) / taken)  # type: ignore[misc]
+    m = statistics.median
+    return [
+        *(f"{m(times) * 1e6:.1f}" for times in (inserts, reads, deletes)),
+        f"{m(checks):.2f}",
+        f"{m(joins):.2f}",
+        f"{m(c / j for c, j in zip(checks, joins, strict=True)):.2f}",
+        *(f"{m(times) * 1e6:.1f}" for times in (backfills, bares)),
+        f"{m(b / f for b, f in zip(bares, backfills, strict=True)):.2f}",
+    ]
+
+
+def _read_back(conn: Connection, size: int) -> None:
+    query: LiteralString = "SELECT id FROM broadcast_manager WHERE open_channel_id = %s AND closed_channel_id = %s"
+    for n in range(1, size, max(size // 1000, 1)):
+        conn.execute(query, [f"-100{1_000_000_000 + n}", f"-100{5_000_000_000 + n}"], prepare=True)
+
+
+def _take_away(conn: Connection, quarter: int) -> int:
+    """Remove a quarter of the broadcast rows, with the key out of the way, and give their number."""
+    key: LiteralString = "main_clients_database DROP CONSTRAINT main_clients_database_pair_fkey"
+    conn.execute(f"ALTER TABLE {key}")
+    taken = conn.execute(TAKE_AWAY, [quarter]).rowcount
+    conn.execute(
+        "ALTER TABLE main_clients_database ADD CONSTRAINT main_clients_database_pair_fkey"
+        " FOREIGN KEY (open_channel_id, closed_channel_id)"
+        " REFERENCES broadcast_manager (open_channel_id, closed_channel_id) DEFERRABLE INITIALLY DEFERRED NOT VALID"
+    )
+    conn.execute("VACUUM broadcast_manager")
+    return taken
+
+
+def _seconds(job: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
