@@ -11,7 +11,7 @@ LOCK := pip-compile --quiet --all-extras --allow-unsafe --generate-hashes --stri
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--output-file requirements.lock pyproject.toml
 
-.PHONY: install demo test mutants fingerprint check revision psql lock
+.PHONY: install demo test mutants fingerprint bench-live bench-backfill check revision psql lock
 
 install: $(STAMP)
 
@@ -38,6 +38,17 @@ mutants: install
 # What doctor compares with, read off a database that was built from sql/.
 fingerprint: install
 	$(BIN)/python -m tests.fingerprint
+
+# What clients feel while a live database is upgraded: make bench-live CHANNELS=2000000
+CHANNELS ?= 300000
+LIVE_PICTURE ?= docs/performance/live.png
+
+bench-live: install
+	$(BIN)/python -m benchmarks.live --channels $(CHANNELS) --picture $(LIVE_PICTURE) $(ARGS)
+
+# The backfill against one bare INSERT ... SELECT.
+bench-backfill: install
+	$(BIN)/python -m benchmarks.backfill --channels $(CHANNELS) $(ARGS)
 
 check: install
 	$(BIN)/ruff format --check

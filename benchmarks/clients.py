@@ -150,9 +150,7 @@ def update_broadcast(client: Client) -> None:
 def change_pair(client: Client) -> None:
     """An owner moves to another closed channel."""
     channel, (_, closed) = client.channel(), client.new_pair()
-    client.send(
-        "change pair", "UPDATE main_clients_database SET closed_channel_id = %s WHERE id = %s", closed, channel
-    )
+    client.send("change pair", "UPDATE main_clients_database SET closed_channel_id = %s WHERE id = %s", closed, channel)
     client.pairs[channel] = client.pair(channel)[0], closed
 
 
@@ -173,9 +171,7 @@ def delete_channel(client: Client) -> None:
 
 def delete_owner(client: Client) -> None:
     """An owner leaves, with all channels."""
-    client.send(
-        "delete owner", "DELETE FROM registered_users WHERE user_id = %s", user_id(client.user(stays=False))
-    )
+    client.send("delete owner", "DELETE FROM registered_users WHERE user_id = %s", user_id(client.user(stays=False)))
 
 
 OPERATIONS: dict[Callable[[Client], None], int] = {
@@ -201,6 +197,22 @@ class Load:
     def samples(self) -> list[Sample]:
         """All statements of all clients, in the order in which they were sent."""
         return sorted((s for client in self.clients for s in list(client.samples)), key=lambda s: s.started)
+
+    def wait_for(self, statements: int) -> None:
+        """Wait until so many more statements have been sent; no longer than a minute.
+
+        Raises:
+            TimeoutError: they were not.
+        """
+        enough = self._sent() + statements
+        last = time.monotonic() + 60
+        while self._sent() < enough:
+            if time.monotonic() > last:
+                raise TimeoutError(f"the clients did not send {statements} statements in a minute")
+            time.sleep(0.02)
+
+    def _sent(self) -> int:
+        return sum(len(client.samples) for client in self.clients)
 
 
 @contextmanager

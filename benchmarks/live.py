@@ -25,8 +25,8 @@ from benchmarks.live_picture import draw
 from pyapi.integrity import find_violations
 from tests import databases
 
-STEP = re.compile(r"Running upgrade .*-> (\d{4}), (.*)")
-PROGRESS = re.compile(r"(repair|backfill): (\d+) of (\d+) ")
+STEP = re.compile(r"Running upgrade .*-> (\d{4}), ")
+PROGRESS = re.compile(r"(repair|backfill): (\d+) of (\d+) rows, (\d+) rows/s")
 console = Console(width=120)
 
 
@@ -44,12 +44,12 @@ class Window(NamedTuple):
 
 @dataclass
 class Migration:
-    """A run of `alembic upgrade head`: when each revision began, and how many rows each part has dealt with."""
+    """A run of `alembic upgrade head`: when each revision began, and what it told of its progress."""
 
     start: float = 0
     end: float = 0
     steps: list[tuple[str, float]] = field(default_factory=list)
-    progress: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
+    progress: list[str] = field(default_factory=list)
 
     def windows(self) -> Iterator[Window]:
         """Each revision as a window."""
@@ -80,9 +80,9 @@ def migrate(url: str, at_most: float) -> Migration:
         now = time.monotonic()
         said.append(line)
         if step := STEP.search(line):
-            run.steps.append((f"{step[1]} {step[2].split(',')[0].rstrip('.')}", now))
+            run.steps.append((step[1], now))
         elif progress := PROGRESS.search(line):
-            run.progress.setdefault(progress[1], []).append((now, int(progress[2])))
+            run.progress.append(progress[0])
     code = process.wait()
     watch.cancel()
     run.end = time.monotonic()
@@ -134,8 +134,8 @@ def measure(url: str, channels: int, rate: float, seconds: float, at_most: float
     ]
     console.print(waits(windows, samples, "Clients' waits"))
     console.print(waits(list(migration.windows()), samples, "By revision"))
-    for part, told in migration.progress.items():
-        console.print(f"{part}: {sum(peaks([done for _, done in told])):,} rows")
+    for line in last_of_each_part(migration.progress):
+        console.print(line)
     with databases.connect(url) as conn:
         violations = len(find_violations(conn))
     console.print(f"violations after it: {violations}")
@@ -145,9 +145,11 @@ def measure(url: str, channels: int, rate: float, seconds: float, at_most: float
         raise typer.Exit(1)
 
 
-def peaks(counts: Sequence[int]) -> list[int]:
-    """Tell the last count of each rising run: a part that runs twice begins again at the bottom."""
-    return [a for a, b in zip(counts, [*counts[1:], -1], strict=True) if b < a]
+def last_of_each_part(told: Sequence[str]) -> list[str]:
+    """Keep the last line of every part that told of its progress."""
+    return [
+        line for line, after in zip(told, [*told[1:], ""], strict=True) if line.split()[0] != after.partition(" ")[0]
+    ]
 
 
 def waits(windows: Sequence[Window], samples: Sequence[Sample], title: str) -> Table:
@@ -168,7 +170,7 @@ def waits(windows: Sequence[Window], samples: Sequence[Sample], title: str) -> T
         else:
             row += ["", "", "", ""]
         errors = Counter(s.sqlstate for s in inside if s.sqlstate)
-        table.add_row(*row, ", ".join(f"{state} × {count}" for state, count in errors.items()) or "none")
+        table.add_row(*row, ", ".join(f"{count} of {state}" for state, count in errors.items()) or "none")
     return table
 
 

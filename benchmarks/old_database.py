@@ -13,7 +13,7 @@ WRONG_OWNER_EVERY = 600
 WRONG_OWNER_AT = 50
 CHANNELS_PER_ORPHAN = 100
 CHANNELS_PER_USER = 10
-# Users are dealt out to so many clients, so that clients never meet on a row: a wait is the server's or the migration's.
+# Users are dealt out to so many clients, and these never meet on a row: a wait is the server's or the migration's.
 SHARES = 6
 
 _USERS: LiteralString = """
@@ -55,13 +55,12 @@ WHERE c.id % 100 >= {missing}
 
 _ORPHANS: LiteralString = """
 INSERT INTO public.broadcast_manager (client_id, open_channel_id, closed_channel_id, total_broadcasts)
-SELECT lpad(to_hex(n % {users} + 1), 32, '0')::uuid, '-1008' || lpad(n::text, 9, '0'), '-1008' || lpad(n::text, 9, '0'), 5
+SELECT
+  lpad(to_hex(n % {users} + 1), 32, '0')::uuid, '-1008' || lpad(n::text, 9, '0'), '-1008' || lpad(n::text, 9, '0'), 5
 FROM generate_series(1, {orphans}) AS n
 """
 
-_SEQUENCE: LiteralString = (
-    "SELECT setval(pg_get_serial_sequence('public.main_clients_database', 'id'), {channels})"
-)
+_SEQUENCE: LiteralString = "SELECT setval(pg_get_serial_sequence('public.main_clients_database', 'id'), {channels})"
 
 
 def fill(url: str, channels: int) -> None:

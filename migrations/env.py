@@ -11,6 +11,7 @@ from alembic.util import CommandError
 from sqlalchemy import Column, Connection, MetaData, Table, create_engine, inspect, pool, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from migrations import progress
 from pyapi.database import DatabaseUrlError, database_url, sqlalchemy_url
 
 VERSION_TABLE = "broadcast_manager_alembic_version"
@@ -48,10 +49,10 @@ def online(url: str) -> None:
     """
     engine = create_engine(sqlalchemy_url(url), poolclass=pool.NullPool)
     try:
-        with engine.connect() as connection:
+        with engine.connect() as connection, progress.shown() as report:
             driver_connection = connection.connection.driver_connection
             if isinstance(driver_connection, psycopg.Connection):
-                driver_connection.add_notice_handler(_report)
+                driver_connection.add_notice_handler(report)
             _wait_for_our_turn(connection)
             try:
                 context.configure(
@@ -100,10 +101,6 @@ def _drop_empty_version_table(connection: Connection) -> None:
     if inspect(connection).has_table(VERSION_TABLE) and connection.execute(select(table)).first() is None:
         table.drop(connection)
     connection.commit()
-
-
-def _report(diagnostic: psycopg.errors.Diagnostic) -> None:
-    log.info("%s", diagnostic.message_primary)
 
 
 def _sentence(error: DBAPIError) -> str:

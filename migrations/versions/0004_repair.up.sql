@@ -52,7 +52,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION public.pause_for_clients(timestamptz) IS
-'Seconds to rest after a batch: none while nobody writes, the batch''s own time for each client that writes, five times that for each that waits.';
+'Seconds to rest after a batch: its own time for each client that writes, five times that for each that waits.';
 REVOKE ALL ON FUNCTION public.pause_for_clients(timestamptz) FROM public;
 
 CREATE OR REPLACE FUNCTION public.quarantine_duplicate_broadcasts()
@@ -211,7 +211,9 @@ BEGIN
         created_at, updated_at
     )
     SELECT
-        gen_random_uuid(), c.client_id, c.open_channel_id, c.closed_channel_id,
+        -- Marked as created in this transaction, like the ids of create_broadcast_rows(): no row looks for one to take over.
+        encode(overlay(uuid_send(gen_random_uuid()) PLACING substr(xid8send(pg_current_xact_id()), 3) FROM 1), 'hex')::uuid,
+        c.client_id, c.open_channel_id, c.closed_channel_id,
         'pending', true, now() + random() * spread,
         0, 0, 0, 0, 0,
         now(), now()
@@ -231,7 +233,7 @@ COMMENT ON FUNCTION public.backfill_broadcast_batch(text [], text [], interval) 
 REVOKE ALL ON FUNCTION public.backfill_broadcast_batch(text [], text [], interval) FROM public;
 
 CREATE OR REPLACE PROCEDURE public.backfill_broadcasts(
-    batch_size integer DEFAULT 1000,
+    batch_size integer DEFAULT 500,
     only_client_id uuid DEFAULT NULL,
     spread interval DEFAULT '0',
     INOUT found_channels bigint DEFAULT 0,

@@ -37,6 +37,8 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- By the pair's unique key, even where the statistics still call the table empty.
+SET enable_seqscan = off
 AS $$
 BEGIN
     DELETE FROM public.broadcast_manager AS b

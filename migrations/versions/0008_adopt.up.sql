@@ -8,7 +8,7 @@ DECLARE
 BEGIN
     FOR attempt IN 1..30 LOOP
         CALL public.repair_broadcasts();
-        CALL public.backfill_broadcasts(1000, NULL, '0', missing, missing);
+        CALL public.backfill_broadcasts(500, NULL, '0', missing, missing);
         SELECT count(*) INTO broken FROM public.broken_broadcasts;
         SELECT count(*) INTO missing
         FROM public.main_clients_database AS c

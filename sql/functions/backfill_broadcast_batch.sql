@@ -16,7 +16,9 @@ BEGIN
         created_at, updated_at
     )
     SELECT
-        gen_random_uuid(), c.client_id, c.open_channel_id, c.closed_channel_id,
+        -- Marked as created in this transaction, like the ids of create_broadcast_rows(): no row looks for one to take over.
+        encode(overlay(uuid_send(gen_random_uuid()) PLACING substr(xid8send(pg_current_xact_id()), 3) FROM 1), 'hex')::uuid,
+        c.client_id, c.open_channel_id, c.closed_channel_id,
         'pending', true, now() + random() * spread,
         0, 0, 0, 0, 0,
         now(), now()

@@ -21,5 +21,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION public.pause_for_clients(timestamptz) IS
-'Seconds to rest after a batch: none while nobody writes, the batch''s own time for each client that writes, five times that for each that waits.';
+'Seconds to rest after a batch: its own time for each client that writes, five times that for each that waits.';
 REVOKE ALL ON FUNCTION public.pause_for_clients(timestamptz) FROM public;

@@ -1,5 +1,5 @@
 CREATE OR REPLACE PROCEDURE public.backfill_broadcasts(
-    batch_size integer DEFAULT 1000,
+    batch_size integer DEFAULT 500,
     only_client_id uuid DEFAULT NULL,
     spread interval DEFAULT '0',
     INOUT found_channels bigint DEFAULT 0,

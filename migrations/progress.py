@@ -1,0 +1,152 @@
+"""Tells how far a migration has come: a bar on a terminal, log lines elsewhere.
+
+The procedures send a NOTICE after each batch, with `{"step": …, "done": …, "total": …}` as its DETAIL.
+"""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TextIO
+
+from psycopg.errors import Diagnostic
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+log = logging.getLogger("alembic.broadcast_manager")
+
+
+@dataclass
+class Step:
+    """A part of a migration, as its batches tell it; times are monotonic seconds."""
+
+    name: str
+    first_done: int
+    first_seen: float
+    done: int
+    total: int
+    seen: float
+
+    def follows(self, name: str, done: int) -> bool:
+        """Tell whether a report with this count goes on with this step, or begins one anew."""
+        return name == self.name and done >= self.done
+
+    def rate(self) -> float | None:
+        """Rows per second since the first batch; None before the second one."""
+        rows, seconds = self.done - self.first_done, self.seen - self.first_seen
+        return rows / seconds if rows and seconds else None
+
+    def __str__(self) -> str:
+        text = f"{self.name}: {self.done} of {self.total} rows"
+        if rate := self.rate():
+            left = timedelta(seconds=round(max(self.total - self.done, 0) / rate))
+            text += f", {rate:.0f} rows/s, {left} left"
+        return text
+
+
+@contextmanager
+def shown(stream: TextIO | None = None) -> Iterator[Callable[[Diagnostic], None]]:
+    """Give a notice handler for psycopg that shows what it hears on a stream, which is stderr if none is given."""
+    stream = stream or sys.stderr
+    if stream.isatty():
+        with _bars(stream) as report:
+            yield report
+    else:
+        with _lines() as report:
+            yield report
+
+
+@contextmanager
+def _lines() -> Iterator[Callable[[Diagnostic], None]]:
+    # A line a second at most, and the last one of each step.
+    step: Step | None = None
+    told = ""
+    told_at = float("-inf")
+
+    def tell() -> None:
+        nonlocal told, told_at
+        if step is not None and (text := str(step)) != told:
+            log.info("%s", text)
+            told, told_at = text, step.seen
+
+    def report(diagnostic: Diagnostic) -> None:
+        nonlocal step
+        heard = _counts(diagnostic)
+        if heard is None:
+            log.info("%s", diagnostic.message_primary)
+            return
+        name, done, total = heard
+        now = _now()
+        if step is None or not step.follows(name, done):
+            tell()
+            step = Step(name, done, now, done, total, now)
+        step.done, step.total, step.seen = done, total, now
+        if now - told_at >= 1:
+            tell()
+
+    try:
+        yield report
+    finally:
+        tell()
+
+
+@contextmanager
+def _bars(stream: TextIO) -> Iterator[Callable[[Diagnostic], None]]:
+    tasks: dict[str, TaskID] = {}
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=Console(file=stream),
+    )
+    steps: dict[str, Step] = {}
+
+    def report(diagnostic: Diagnostic) -> None:
+        heard = _counts(diagnostic)
+        if heard is None:
+            log.info("%s", diagnostic.message_primary)
+            return
+        name, done, total = heard
+        now = _now()
+        if name not in steps or not steps[name].follows(name, done):
+            steps[name] = Step(name, done, now, done, total, now)
+            tasks[name] = bars.add_task(name, total=total, rate="")
+        step = steps[name]
+        step.done, step.total, step.seen = done, total, now
+        rate = step.rate()
+        bars.update(tasks[name], completed=done, total=total, rate=f"{rate:.0f} rows/s" if rate else "")
+
+    with bars, _logging_above(stream):
+        yield report
+
+
+@contextmanager
+def _logging_above(stream: TextIO) -> Iterator[None]:
+    # rich has put itself in the place of sys.stderr and prints what is written there above the bars; the handlers
+    # still have the stream of before.
+    handlers = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler) and h.stream is stream]
+    for handler in handlers:
+        handler.setStream(sys.stderr)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.setStream(stream)
+
+
+def _now() -> float:
+    return time.monotonic()
+
+
+def _counts(diagnostic: Diagnostic) -> tuple[str, int, int] | None:
+    try:
+        told = json.loads(diagnostic.message_detail or "")
+        return str(told["step"]), int(told["done"]), int(told["total"])
+    except (ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,16 @@
+"""A server that may be crashed."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import databases, servers
+from tests.live import interruptions
+
+
+@pytest.fixture(scope="module")
+def own_server(server: servers.Server) -> Iterator[interruptions.OwnServer]:
+    """A server of this module's own."""
+    with interruptions.own_server(server) as running:
+        databases.create_owner(running.url)
+        yield running
