@@ -11,7 +11,7 @@ LOCK := pip-compile --quiet --all-extras --allow-unsafe --generate-hashes --stri
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--output-file requirements.lock pyproject.toml
 
-.PHONY: install demo test mutants fingerprint bench-live bench-backfill check revision psql lock
+.PHONY: install demo test mutants fingerprint bench bench-full bench-live bench-backfill check revision psql lock
 
 install: $(STAMP)
 
@@ -38,6 +38,14 @@ mutants: install
 # What doctor compares with, read off a database that was built from sql/.
 fingerprint: install
 	$(BIN)/python -m tests.fingerprint
+
+# The rule against other ways of keeping it, side by side; ARGS="--pg=system" on an installed PostgreSQL.
+bench: install
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# The same, growing to ten million channels.
+bench-full: install
+	$(BIN)/python -m benchmarks --full $(ARGS)
 
 # What clients feel while a live database is upgraded: make bench-live CHANNELS=2000000
 CHANNELS ?= 300000

@@ -112,6 +112,8 @@ class Load:
         except psycopg.Rollback:  # asked for above, and then the connection was killed
             self.rollbacks += 1
         except psycopg.Error as error:
+            if (error.sqlstate or "").startswith("XX"):
+                print(f"internal error in {kind}: {error}")
             self.failures[Failure(kind, error.sqlstate or "connection lost", error.diag.constraint_name or "")] += 1
 
     def _kill(self, stop: threading.Event) -> None:
