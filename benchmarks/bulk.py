@@ -48,6 +48,9 @@ DROP INDEX idx_main_clients_client_id;
 """
 # What an owner may drop after the upgrade: the rule's own key leads with client_id, and so serves the same look-ups.
 REDUNDANT = "DROP INDEX idx_main_clients_client_id; DROP INDEX idx_broadcast_client"
+# What each key costs; without them nothing is guaranteed.
+NO_DEFERRED_KEY = "ALTER TABLE main_clients_database DROP CONSTRAINT main_clients_database_pair_fkey"
+NO_CASCADE_KEY = "ALTER TABLE broadcast_manager DROP CONSTRAINT broadcast_manager_client_id_pair_fkey"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -98,6 +101,8 @@ def measure(server_url: str, rows: int, rounds: int) -> Times:
             "ours, INSERT ... SELECT": by_sql(upgraded(), INSERT),
             "ours, COPY": _copy(upgraded(), rows, rounds),
             "ours, redundant indexes dropped": by_sql(upgraded(REDUNDANT), INSERT),
+            "the same without the deferred key": by_sql(upgraded(REDUNDANT, NO_DEFERRED_KEY), INSERT),
+            "the same without either key": by_sql(upgraded(REDUNDANT, NO_DEFERRED_KEY, NO_CASCADE_KEY), INSERT),
         }
         return interleave(variants, rounds)
     finally:

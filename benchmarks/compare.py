@@ -14,7 +14,7 @@ from rich.table import Table
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-console = Console(width=110)
+console = Console(width=130)
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "performance"
 
 Times = dict[str, list[float]]
