@@ -1,26 +1,24 @@
 """``make bench``: the figures of docs/performance.md, side by side in one run."""
 
-from contextlib import AbstractContextManager
 from typing import Annotated
 
 import typer
 
 from benchmarks import bulk, growth, single, updates
 from benchmarks.compare import console, machine, report
-from pyapi.embedded import embedded_server
-from tests import databases, servers
+from benchmarks.durable_server import durable_server
+from tests import databases
 
 
 def main(
-    pg: Annotated[str, typer.Option(help="embedded or system")] = "embedded",
+    pg: Annotated[str, typer.Option(help="embedded, system or url")] = "embedded",
     rows: Annotated[int, typer.Option(help="channels in one bulk insert")] = 200_000,
     rounds: Annotated[int, typer.Option(min=1)] = 5,
     only: Annotated[str, typer.Option(help="bulk, single, growth, updates or all")] = "all",
     full: Annotated[bool, typer.Option("--full", help="growth up to 10 million channels")] = False,
 ) -> None:
     """Measure on a server of its own, with fsync on."""
-    server = embedded_server() if pg == "embedded" else _installed()
-    with server as server_url:
+    with durable_server(pg) as server_url:
         databases.create_owner(server_url)
         with databases.connect(server_url) as conn:
             console.print(machine(conn))
@@ -34,13 +32,6 @@ def main(
             growth.measure(server_url, [100_000, 1_000_000, 10_000_000] if full else [100_000, 1_000_000], rounds)
         if only in ("updates", "all"):
             updates.measure(server_url, rounds)
-
-
-def _installed() -> AbstractContextManager[str]:
-    binaries = servers.system_binaries()
-    if binaries is None:
-        raise typer.BadParameter("--pg=system needs an installed PostgreSQL, and there is none")
-    return servers.system_server(binaries, fast=False)
 
 
 if __name__ == "__main__":
