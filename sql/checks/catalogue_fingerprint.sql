@@ -18,7 +18,8 @@ rule_relations AS (
         c.relnamespace = to_regnamespace('public')
         AND c.relname IN (
             'broadcast_manager_quarantine', 'broadcast_manager_undo',
-            'broken_broadcasts', 'broadcast_integrity_violations'
+            'broadcast_manager_settings', 'broadcast_manager_operators',
+            'broken_broadcasts', 'broadcast_integrity_violations', 'broadcast_rule_parts'
         )
 ),
 
@@ -30,8 +31,21 @@ rule_functions AS (
         AND p.proname IN (
             'create_broadcast_rows', 'take_over_auto_created_row', 'refuse_broadcast_truncate',
             'backfill_broadcasts', 'backfill_broadcast_batch', 'repair_broadcasts', 'repair_broadcast_batch',
-            'quarantine_duplicate_broadcasts', 'lock_without_queueing', 'pause_for_clients'
+            'quarantine_duplicate_broadcasts', 'lock_without_queueing', 'pause_for_clients',
+            'checked_channel', 'own_channel', 'register_channel', 'update_channel', 'delete_channel',
+            'own_broadcast', 'broadcast_state', 'retry_after_seconds', 'request_broadcast', 'reactivate_broadcast',
+            'record_login', 'notify_clients'
         )
+),
+
+rule_triggers (trigger_name) AS (
+    VALUES
+    ('create_broadcast_rows'), ('take_over_auto_created_row'), ('refuse_broadcast_truncate'),
+    ('notify_channel_insert'), ('notify_channel_update'), ('notify_channel_delete'), ('notify_broadcast_update')
+),
+
+rule_roles (role_name) AS (
+    VALUES ('broadcast_manager_reader'), ('broadcast_manager_api')
 ),
 
 rule_constraints AS (
@@ -82,7 +96,8 @@ facts (scope, kind, name, definition) AS (
     SELECT 'rule', 'function', f.function_name, format(
         '%s(%s) returns %s, language %s, %s, security %s, set %s',
         CASE f.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END,
-        pg_get_function_identity_arguments(f.oid), coalesce(format_type(nullif(f.prorettype, 0), NULL), ''), l.lanname,
+        replace(pg_get_function_identity_arguments(f.oid), 'public.', ''),
+        coalesce(replace(format_type(nullif(f.prorettype, 0), NULL), 'public.', ''), ''), l.lanname,
         f.provolatile, CASE WHEN f.prosecdef THEN 'definer' ELSE 'invoker' END,
         coalesce(array_to_string(f.proconfig, ' and '), 'nothing')
     )
@@ -116,7 +131,7 @@ facts (scope, kind, name, definition) AS (
     INNER JOIN pg_catalog.pg_attribute AS a ON r.oid = a.attrelid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_attrdef AS d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
     UNION ALL
-    SELECT 'rule', 'constraint', r.relation_name || '.' || k.conname, pg_get_constraintdef(k.oid)
+    SELECT 'rule', 'constraint', r.relation_name || '.' || k.conname, replace(pg_get_constraintdef(k.oid), 'public.', '')
     FROM rule_relations AS r
     INNER JOIN pg_catalog.pg_constraint AS k ON r.oid = k.conrelid AND k.contype <> 'n'
     UNION ALL
@@ -137,8 +152,7 @@ facts (scope, kind, name, definition) AS (
     UNION ALL
     SELECT
         CASE
-            WHEN t.tgname IN ('create_broadcast_rows', 'take_over_auto_created_row', 'refuse_broadcast_truncate')
-                THEN 'rule'
+            WHEN t.tgname IN (SELECT r.trigger_name FROM rule_triggers AS r) THEN 'rule'
             ELSE 'other'
         END,
         'trigger', format('%s on %s', t.tgname, b.table_name),
@@ -149,18 +163,27 @@ facts (scope, kind, name, definition) AS (
     SELECT 'rule', 'comment', 'trigger ' || t.tgname, obj_description(t.oid, 'pg_trigger')
     FROM business_tables AS b
     INNER JOIN pg_catalog.pg_trigger AS t ON b.oid = t.tgrelid
-    WHERE t.tgname IN ('create_broadcast_rows', 'take_over_auto_created_row', 'refuse_broadcast_truncate')
+    WHERE t.tgname IN (SELECT r.trigger_name FROM rule_triggers AS r)
     UNION ALL
     SELECT
-        CASE WHEN g.object_kind <> 'table' OR g.grantee = 'broadcast_manager_reader' THEN 'rule' ELSE 'other' END,
+        CASE WHEN g.object_kind <> 'table' OR g.grantee IN (SELECT r.role_name FROM rule_roles AS r) THEN 'rule' ELSE 'other' END,
         'grant', format('%s %s to %s', g.object_kind, g.object_name, g.grantee),
         string_agg(g.privilege_type, ', ' ORDER BY g.privilege_type)
     FROM grants AS g
     GROUP BY g.object_kind, g.object_name, g.grantee
     UNION ALL
-    SELECT 'rule', 'role', 'broadcast_manager_reader', CASE WHEN r.rolcanlogin THEN 'may log in' ELSE 'may not log in' END
+    SELECT
+        'rule', 'grant', format('columns of %s to %s', b.table_name, pg_get_userbyid(a.grantee)),
+        string_agg(c.attname || ': ' || a.privilege_type, ', ' ORDER BY c.attname, a.privilege_type)
+    FROM business_tables AS b
+    INNER JOIN pg_catalog.pg_attribute AS c ON b.oid = c.attrelid AND c.attacl IS NOT NULL
+    CROSS JOIN LATERAL aclexplode(c.attacl) AS a
+    WHERE pg_get_userbyid(a.grantee) IN (SELECT r.role_name FROM rule_roles AS r)
+    GROUP BY b.table_name, a.grantee
+    UNION ALL
+    SELECT 'rule', 'role', r.rolname::text, CASE WHEN r.rolcanlogin THEN 'may log in' ELSE 'may not log in' END
     FROM pg_catalog.pg_roles AS r
-    WHERE r.rolname = 'broadcast_manager_reader'
+    WHERE r.rolname IN (SELECT w.role_name FROM rule_roles AS w)
     UNION ALL
     SELECT 'rule', 'owner', f.function_name || ' runs as', CASE
         WHEN f.proowner = b.relowner THEN 'the owner of broadcast_manager' ELSE 'another role than the owner of broadcast_manager'

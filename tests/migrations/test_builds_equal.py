@@ -92,8 +92,9 @@ def test_every_object_of_ours_has_a_comment(database: str) -> None:
     ours = {file.stem for file in builds.included_files()} - set(BUSINESS_TABLES)
     found = {_own_name(kind, identity): text for kind, identity, text in comments(database)}
     with databases.connect(database) as conn:
-        role = conn.execute("SELECT shobj_description('broadcast_manager_reader'::regrole, 'pg_authid')").fetchone()
-    found["broadcast_manager_reader"] = role[0] if role else None
+        for role in ("broadcast_manager_reader", "broadcast_manager_api"):
+            row = conn.execute("SELECT shobj_description(%s::regrole, 'pg_authid')", [role]).fetchone()
+            found[role] = row[0] if row else None
     assert {name for name in ours if not found.get(name)} == set()
 
 

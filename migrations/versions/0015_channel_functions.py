@@ -1,0 +1,16 @@
+"""A client's channels: register, change, delete."""
+
+from migrations.sql_file import run
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run(__file__, "up")
+
+
+def downgrade() -> None:
+    run(__file__, "down")

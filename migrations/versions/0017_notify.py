@@ -1,0 +1,16 @@
+"""Dashboards hear of changes by NOTIFY."""
+
+from migrations.sql_file import run
+
+revision = "0017"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run(__file__, "up")
+
+
+def downgrade() -> None:
+    run(__file__, "down")

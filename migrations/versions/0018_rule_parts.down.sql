@@ -1,0 +1,1 @@
+DROP VIEW public.broadcast_rule_parts;

@@ -1,0 +1,35 @@
+REVOKE SELECT ON TABLE
+public.main_clients_database,
+public.broadcast_manager,
+public.broadcast_manager_quarantine,
+public.broadcast_manager_settings,
+public.broadcast_manager_operators,
+public.broken_broadcasts,
+public.broadcast_integrity_violations,
+public.broadcast_rule_parts
+FROM broadcast_manager_api;
+
+REVOKE SELECT (user_id, username, email, password_hash, is_active, email_verified, created_at, last_login)
+ON TABLE public.registered_users FROM broadcast_manager_api;
+
+REVOKE EXECUTE ON FUNCTION
+public.own_channel(uuid, text, text),
+public.register_channel(uuid, text, jsonb),
+public.update_channel(uuid, text, text, jsonb),
+public.delete_channel(uuid, text, text),
+public.own_broadcast(uuid, uuid),
+public.broadcast_state(public.broadcast_manager),
+public.retry_after_seconds(public.broadcast_manager),
+public.request_broadcast(uuid, uuid),
+public.reactivate_broadcast(uuid, uuid),
+public.record_login(uuid)
+FROM broadcast_manager_api;
+
+-- The role goes too, unless another database of the cluster uses it or somebody else made it.
+DO $$
+BEGIN
+    DROP ROLE broadcast_manager_api;
+EXCEPTION
+    WHEN dependent_objects_still_exist OR insufficient_privilege OR undefined_object THEN NULL;
+END;
+$$;

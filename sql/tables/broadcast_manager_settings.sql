@@ -1,0 +1,26 @@
+CREATE TABLE IF NOT EXISTS public.broadcast_manager_settings (
+    is_only_row boolean PRIMARY KEY DEFAULT TRUE CHECK (is_only_row),
+    max_channels_per_client integer NOT NULL DEFAULT 10 CHECK (max_channels_per_client >= 0),
+    send_interval interval NOT NULL DEFAULT '24 hours' CHECK (send_interval > '0'),
+    manual_trigger_interval interval NOT NULL DEFAULT '5 minutes' CHECK (manual_trigger_interval >= '0'),
+    retry_pause interval NOT NULL DEFAULT '5 minutes' CHECK (retry_pause > '0'),
+    max_retry_pause interval NOT NULL DEFAULT '6 hours' CHECK (max_retry_pause >= retry_pause),
+    max_consecutive_failures integer NOT NULL DEFAULT 5 CHECK (max_consecutive_failures > 0)
+);
+
+INSERT INTO public.broadcast_manager_settings DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+COMMENT ON TABLE public.broadcast_manager_settings IS
+'The numbers that channels and broadcasts are held to, in one row; an UPDATE takes effect at once.';
+COMMENT ON COLUMN public.broadcast_manager_settings.max_channels_per_client IS
+'As many channels register_channel() gives one client; other writers are not limited.';
+COMMENT ON COLUMN public.broadcast_manager_settings.send_interval IS
+'From a sent broadcast to the next one.';
+COMMENT ON COLUMN public.broadcast_manager_settings.manual_trigger_interval IS
+'From one manual trigger of a broadcast to the next.';
+COMMENT ON COLUMN public.broadcast_manager_settings.retry_pause IS
+'From a first failure to the next attempt; doubles with each further one.';
+COMMENT ON COLUMN public.broadcast_manager_settings.max_retry_pause IS
+'What the pause between attempts does not grow beyond.';
+COMMENT ON COLUMN public.broadcast_manager_settings.max_consecutive_failures IS
+'As many failures in a row switch a broadcast off.';

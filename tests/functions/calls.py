@@ -1,0 +1,96 @@
+"""Calls of the SQL functions, as any client would write them."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.databases import connect, new_channel_id
+
+Conn = psycopg.Connection[Any]
+
+
+def fields(**changes: Any) -> dict[str, Any]:
+    """A channel as a client fills it in, with a pair of its own."""
+    return {
+        "open_channel_id": new_channel_id(),
+        "open_channel_title": "Morning signals",
+        "open_channel_description": "What moved over night, free for everyone",
+        "closed_channel_id": new_channel_id(),
+        "closed_channel_title": "Morning signals, inside",
+        "closed_channel_description": "Entries, exits and the reasons for them",
+        "closed_channel_donation_message": "If the signals paid for your breakfast, buy us one.",
+        "tier_count": 2,
+        "sub_1_price": 5,
+        "sub_1_time": 30,
+        "sub_2_price": "12.50",
+        "sub_2_time": 90,
+        "client_wallet_address": "0x71C7656EC7ab88b098defB751B7401B5f6d8976F",
+        "client_payout_currency": "USDT",
+        "client_payout_network": "ETH",
+        **changes,
+    }
+
+
+def register(conn: Conn, client: UUID, channel: dict[str, Any]) -> UUID | None:
+    """SELECT register_channel(…)."""
+    made: UUID | None = value(conn, "SELECT register_channel(%s, 'tests', %s)", client, json.dumps(channel))
+    return made
+
+
+def update(conn: Conn, client: UUID, channel: dict[str, Any], changes: dict[str, Any]) -> UUID | None:
+    """SELECT update_channel(…) of the pair in channel."""
+    pair = channel["open_channel_id"], channel["closed_channel_id"]
+    kept: UUID | None = value(conn, "SELECT update_channel(%s, %s, %s, %s)", client, *pair, json.dumps(changes))
+    return kept
+
+
+def value(conn: Conn, query: str, *parameters: Any) -> Any:
+    """The one value that a query gives."""
+    row = conn.execute(query, parameters).fetchone()
+    return row[0] if row else None
+
+
+def columns(conn: Conn, channel: dict[str, Any], names: str) -> tuple[Any, ...]:
+    """These columns of the channel's row."""
+    row: tuple[Any, ...] | None = conn.execute(
+        f"SELECT {names} FROM main_clients_database WHERE open_channel_id = %s AND closed_channel_id = %s",
+        [channel["open_channel_id"], channel["closed_channel_id"]],
+    ).fetchone()
+    assert row is not None
+    return row
+
+
+@contextmanager
+def refused(sqlstate: str) -> Iterator[dict[str, Any]]:
+    """Expect this SQLSTATE; gives a dictionary that afterwards holds what the DETAIL's JSON says."""
+    detail: dict[str, Any] = {}
+    with pytest.raises(psycopg.Error) as refusal:
+        yield detail
+    assert refusal.value.sqlstate == sqlstate, refusal.value
+    said = refusal.value.diag.message_detail
+    if said and said.startswith("{"):
+        detail.update(json.loads(said))
+
+
+def at_once(url: str, count: int, call: Callable[[Conn], object]) -> list[str]:
+    """Call from so many connections at one moment; gives each one's SQLSTATE, '00000' where it went well."""
+    ready = Barrier(count)
+
+    def one(_: int) -> str:
+        with connect(url) as conn:
+            ready.wait()
+            try:
+                call(conn)
+            except psycopg.Error as error:
+                return error.sqlstate or "?"
+            return "00000"
+
+    with ThreadPoolExecutor(count) as pool:
+        return sorted(pool.map(one, range(count)))
