@@ -30,6 +30,10 @@
 \ir roles/broadcast_manager_reader.sql
 \ir tables/broadcast_manager_settings.sql
 \ir tables/broadcast_manager_operators.sql
+\ir tables/broadcast_deliveries.sql
+\ir tables/broadcast_delivery_parts.sql
+\ir tables/broadcast_bot_slot.sql
+\ir indexes/broadcast_manager_next_send_time_idx.sql
 \ir functions/checked_channel.sql
 \ir functions/own_channel.sql
 \ir functions/register_channel.sql
@@ -48,3 +52,12 @@
 \ir triggers/notify_broadcast_update.sql
 \ir views/broadcast_rule_parts.sql
 \ir roles/broadcast_manager_api.sql
+\ir functions/claim_due_broadcasts.sql
+\ir functions/messages_to_delete.sql
+\ir functions/record_message_deleted.sql
+\ir functions/intend_part.sql
+\ir functions/record_part.sql
+\ir functions/finish_broadcast.sql
+\ir functions/release_expired_claims.sql
+\ir functions/forget_old_deliveries.sql
+\ir roles/broadcast_manager_worker.sql

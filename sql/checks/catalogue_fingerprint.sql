@@ -19,6 +19,7 @@ rule_relations AS (
         AND c.relname IN (
             'broadcast_manager_quarantine', 'broadcast_manager_undo',
             'broadcast_manager_settings', 'broadcast_manager_operators',
+            'broadcast_deliveries', 'broadcast_delivery_parts', 'broadcast_bot_slot',
             'broken_broadcasts', 'broadcast_integrity_violations', 'broadcast_rule_parts'
         )
 ),
@@ -34,7 +35,9 @@ rule_functions AS (
             'quarantine_duplicate_broadcasts', 'lock_without_queueing', 'pause_for_clients',
             'checked_channel', 'own_channel', 'register_channel', 'update_channel', 'delete_channel',
             'own_broadcast', 'broadcast_state', 'retry_after_seconds', 'request_broadcast', 'reactivate_broadcast',
-            'record_login', 'notify_clients'
+            'record_login', 'notify_clients',
+            'claim_due_broadcasts', 'messages_to_delete', 'record_message_deleted', 'intend_part', 'record_part',
+            'finish_broadcast', 'release_expired_claims', 'forget_old_deliveries'
         )
 ),
 
@@ -45,7 +48,7 @@ rule_triggers (trigger_name) AS (
 ),
 
 rule_roles (role_name) AS (
-    VALUES ('broadcast_manager_reader'), ('broadcast_manager_api')
+    VALUES ('broadcast_manager_reader'), ('broadcast_manager_api'), ('broadcast_manager_worker')
 ),
 
 rule_constraints AS (
@@ -134,6 +137,13 @@ facts (scope, kind, name, definition) AS (
     SELECT 'rule', 'constraint', r.relation_name || '.' || k.conname, replace(pg_get_constraintdef(k.oid), 'public.', '')
     FROM rule_relations AS r
     INNER JOIN pg_catalog.pg_constraint AS k ON r.oid = k.conrelid AND k.contype <> 'n'
+    UNION ALL
+    SELECT 'rule', 'index', c.relname::text, format(
+        '%s, %s', replace(pg_get_indexdef(i.indexrelid), 'public.', ''), CASE WHEN i.indisvalid THEN 'valid' ELSE 'not valid' END
+    )
+    FROM rule_relations AS r
+    INNER JOIN pg_catalog.pg_index AS i ON r.oid = i.indrelid
+    INNER JOIN pg_catalog.pg_class AS c ON i.indexrelid = c.oid
     UNION ALL
     SELECT 'rule', 'constraint', k.constraint_name, format(
         '%s, %s', replace(pg_get_constraintdef(k.oid), 'public.', ''), CASE WHEN k.convalidated THEN 'valid' ELSE 'not valid' END

@@ -10,12 +10,23 @@ AS $$
         WHEN b.is_active IS NOT TRUE THEN 'off'
         WHEN b.broadcast_status = 'skipped' THEN 'skipped'
         WHEN b.next_send_time <= now() THEN 'queued'
-        WHEN b.broadcast_status = 'failed' THEN 'failed'
+        WHEN b.broadcast_status = 'failed' THEN coalesce(
+            (
+                SELECT 'unknown'
+                FROM (
+                    SELECT d.outcome FROM public.broadcast_deliveries AS d
+                    WHERE d.broadcast_id = b.id
+                    ORDER BY d.id DESC
+                    LIMIT 1
+                ) AS last
+                WHERE last.outcome = 'unknown'
+            ), 'failed'
+        )
         WHEN b.broadcast_status = 'completed' THEN 'sent'
         ELSE 'scheduled'
     END;
 $$;
 
 COMMENT ON FUNCTION public.broadcast_state(public.broadcast_manager) IS
-'What people are told of a broadcast: sending, off, skipped, queued, failed, sent or scheduled.';
+'What people are told of a broadcast: sending, off, skipped, queued, failed, unknown, sent or scheduled.';
 REVOKE ALL ON FUNCTION public.broadcast_state(public.broadcast_manager) FROM public;

@@ -33,6 +33,10 @@ BEGIN
         manual_trigger_count = coalesce(m.manual_trigger_count, 0) + 1,
         updated_at = now()
     WHERE m.id = broadcast_id;
+    -- What an earlier delivery could not send is not waited for: both messages go out anew.
+    UPDATE public.broadcast_deliveries AS d
+    SET finished_at = now(), outcome = 'superseded'
+    WHERE d.broadcast_id = request_broadcast.broadcast_id AND d.finished_at IS NULL;
     PERFORM pg_notify('broadcast_manager_due', broadcast_id::text);
 END;
 $$;

@@ -17,6 +17,8 @@ public.broadcast_manager,
 public.broadcast_manager_quarantine,
 public.broadcast_manager_settings,
 public.broadcast_manager_operators,
+public.broadcast_deliveries,
+public.broadcast_delivery_parts,
 public.broken_broadcasts,
 public.broadcast_integrity_violations,
 public.broadcast_rule_parts

@@ -5,7 +5,11 @@ CREATE TABLE IF NOT EXISTS public.broadcast_manager_settings (
     manual_trigger_interval interval NOT NULL DEFAULT '5 minutes' CHECK (manual_trigger_interval >= '0'),
     retry_pause interval NOT NULL DEFAULT '5 minutes' CHECK (retry_pause > '0'),
     max_retry_pause interval NOT NULL DEFAULT '6 hours' CHECK (max_retry_pause >= retry_pause),
-    max_consecutive_failures integer NOT NULL DEFAULT 5 CHECK (max_consecutive_failures > 0)
+    max_consecutive_failures integer NOT NULL DEFAULT 5 CHECK (max_consecutive_failures > 0),
+    claim_lease interval NOT NULL DEFAULT '2 minutes' CHECK (claim_lease > '0'),
+    messages_per_second numeric DEFAULT 30 CHECK (messages_per_second > 0),
+    chat_interval interval DEFAULT '1 second' CHECK (chat_interval > '0'),
+    history_kept interval NOT NULL DEFAULT '90 days' CHECK (history_kept > '0')
 );
 
 INSERT INTO public.broadcast_manager_settings DEFAULT VALUES ON CONFLICT DO NOTHING;
@@ -24,3 +28,11 @@ COMMENT ON COLUMN public.broadcast_manager_settings.max_retry_pause IS
 'What the pause between attempts does not grow beyond.';
 COMMENT ON COLUMN public.broadcast_manager_settings.max_consecutive_failures IS
 'As many failures in a row switch a broadcast off.';
+COMMENT ON COLUMN public.broadcast_manager_settings.claim_lease IS
+'As long a worker may be silent before its broadcast is given back.';
+COMMENT ON COLUMN public.broadcast_manager_settings.messages_per_second IS
+'Telegram''s limit for one bot, held across all workers; NULL for none.';
+COMMENT ON COLUMN public.broadcast_manager_settings.chat_interval IS
+'Telegram''s limit for one chat: from one message to the next; NULL for none.';
+COMMENT ON COLUMN public.broadcast_manager_settings.history_kept IS
+'As long finished deliveries are kept.';

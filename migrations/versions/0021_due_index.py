@@ -1,0 +1,16 @@
+"""An index that finds what is due, where there is none."""
+
+from migrations.sql_file import run
+
+revision = "0021"
+down_revision = "0020"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run(__file__, "up")
+
+
+def downgrade() -> None:
+    run(__file__, "down")

@@ -1,0 +1,31 @@
+REVOKE SELECT ON TABLE
+public.broadcast_deliveries,
+public.broadcast_delivery_parts
+FROM broadcast_manager_api;
+
+REVOKE SELECT ON TABLE
+public.broadcast_manager_settings,
+public.broadcast_deliveries,
+public.broadcast_delivery_parts,
+public.broadcast_rule_parts
+FROM broadcast_manager_worker;
+
+REVOKE EXECUTE ON FUNCTION
+public.claim_due_broadcasts(text, integer),
+public.messages_to_delete(bigint),
+public.record_message_deleted(text, bigint),
+public.intend_part(bigint, text, text),
+public.record_part(bigint, text, text, bigint, text, text, interval),
+public.finish_broadcast(bigint, text),
+public.release_expired_claims(),
+public.forget_old_deliveries()
+FROM broadcast_manager_worker;
+
+-- The role goes too, unless another database of the cluster uses it or somebody else made it.
+DO $$
+BEGIN
+    DROP ROLE broadcast_manager_worker;
+EXCEPTION
+    WHEN dependent_objects_still_exist OR insufficient_privilege OR undefined_object THEN NULL;
+END;
+$$;

@@ -1,0 +1,16 @@
+"""The role that workers connect as."""
+
+from migrations.sql_file import run
+
+revision = "0023"
+down_revision = "0022"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run(__file__, "up")
+
+
+def downgrade() -> None:
+    run(__file__, "down")

@@ -1,0 +1,97 @@
+CREATE OR REPLACE FUNCTION public.finish_broadcast(delivery_id bigint, worker text)
+RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    s public.broadcast_manager_settings;
+    d public.broadcast_deliveries;
+    b public.broadcast_manager;
+    sent bigint;
+    unknown bigint;
+    failure public.broadcast_delivery_parts;
+    failures integer;
+BEGIN
+    SELECT m.* INTO s FROM public.broadcast_manager_settings AS m;
+    SELECT m.* INTO d FROM public.broadcast_deliveries AS m
+    WHERE m.id = finish_broadcast.delivery_id AND m.worker = finish_broadcast.worker AND m.finished_at IS NULL
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN 'lost';
+    END IF;
+    SELECT m.* INTO b FROM public.broadcast_manager AS m WHERE m.id = d.broadcast_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        UPDATE public.broadcast_deliveries AS m
+        SET finished_at = now(), outcome = 'channel_gone', worker = NULL, lease_until = NULL
+        WHERE m.id = d.id;
+        RETURN 'channel_gone';
+    END IF;
+
+    SELECT count(*) FILTER (WHERE p.state = 'sent'), count(*) FILTER (WHERE p.state = 'unknown')
+    INTO sent, unknown
+    FROM public.broadcast_delivery_parts AS p
+    WHERE p.delivery_id = d.id;
+
+    IF sent + unknown = 2 THEN
+        UPDATE public.broadcast_deliveries AS m
+        SET finished_at = now(), outcome = CASE unknown WHEN 0 THEN 'sent' ELSE 'unknown' END, worker = NULL, lease_until = NULL
+        WHERE m.id = d.id;
+        UPDATE public.broadcast_manager AS m
+        SET broadcast_status = CASE unknown WHEN 0 THEN 'completed' ELSE 'failed' END,
+            total_broadcasts = coalesce(m.total_broadcasts, 0) + 1,
+            successful_broadcasts = coalesce(m.successful_broadcasts, 0) + (unknown = 0)::integer,
+            consecutive_failures = CASE unknown WHEN 0 THEN 0 ELSE m.consecutive_failures END,
+            last_sent_time = now(),
+            -- What may have been sent is not repeated before its next turn.
+            next_send_time = now() + s.send_interval,
+            last_error_message = CASE WHEN unknown > 0 THEN 'It is not known whether the message was sent: no answer came.' END,
+            last_error_time = CASE WHEN unknown > 0 THEN now() END,
+            updated_at = now()
+        WHERE m.id = b.id;
+        RETURN CASE unknown WHEN 0 THEN 'sent' ELSE 'unknown' END;
+    END IF;
+
+    -- The last attempt of a part that is still to be sent.
+    SELECT p.* INTO failure
+    FROM public.broadcast_delivery_parts AS p
+    WHERE p.delivery_id = d.id AND p.state = 'failed' AND p.decided_at >= d.claimed_at
+        AND NOT EXISTS (
+            SELECT FROM public.broadcast_delivery_parts AS o
+            WHERE o.delivery_id = d.id AND o.part = p.part AND o.state <> 'failed'
+        )
+    ORDER BY p.decided_at DESC
+    LIMIT 1;
+    IF NOT FOUND OR failure.error_code = 'rate_limited' THEN
+        UPDATE public.broadcast_deliveries AS m SET worker = NULL, lease_until = NULL WHERE m.id = d.id;
+        UPDATE public.broadcast_manager AS m
+        SET broadcast_status = 'pending', next_send_time = now(), updated_at = now()
+        WHERE m.id = b.id;
+        RETURN 'released';
+    END IF;
+
+    failures := coalesce(b.consecutive_failures, 0) + 1;
+    UPDATE public.broadcast_deliveries AS m
+    SET worker = NULL,
+        lease_until = NULL,
+        finished_at = CASE WHEN failures >= s.max_consecutive_failures THEN now() END,
+        outcome = CASE WHEN failures >= s.max_consecutive_failures THEN 'failed' END
+    WHERE m.id = d.id;
+    UPDATE public.broadcast_manager AS m
+    SET broadcast_status = 'failed',
+        is_active = failures < s.max_consecutive_failures,
+        total_broadcasts = coalesce(m.total_broadcasts, 0) + 1,
+        failed_broadcasts = coalesce(m.failed_broadcasts, 0) + 1,
+        consecutive_failures = failures,
+        next_send_time = now() + least(s.retry_pause * 2 ^ least(failures - 1, 30), s.max_retry_pause),
+        last_error_message = failure.error_message,
+        last_error_time = now(),
+        updated_at = now()
+    WHERE m.id = b.id;
+    RETURN CASE WHEN failures >= s.max_consecutive_failures THEN 'switched_off' ELSE 'failed' END;
+END;
+$$;
+
+COMMENT ON FUNCTION public.finish_broadcast(bigint, text) IS
+'Ends a worker''s claim by what became of the parts: sent, unknown, failed, switched_off, released, channel_gone or lost.';
+REVOKE ALL ON FUNCTION public.finish_broadcast(bigint, text) FROM public;

@@ -1,0 +1,23 @@
+CREATE OR REPLACE FUNCTION public.forget_old_deliveries()
+RETURNS bigint
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH forgotten AS (
+        DELETE FROM public.broadcast_deliveries AS d
+        USING public.broadcast_manager_settings AS s
+        WHERE d.finished_at < now() - s.history_kept
+            -- A message that still stands has to be deleted before the next one is sent.
+            AND NOT EXISTS (
+                SELECT FROM public.broadcast_delivery_parts AS p
+                WHERE p.delivery_id = d.id AND p.state = 'sent' AND p.deleted_at IS NULL
+            )
+        RETURNING d.id
+    )
+    SELECT count(*) FROM forgotten;
+$$;
+
+COMMENT ON FUNCTION public.forget_old_deliveries() IS
+'Deletes finished deliveries older than the settings keep them, but for those whose messages still stand.';
+REVOKE ALL ON FUNCTION public.forget_old_deliveries() FROM public;

@@ -1,0 +1,43 @@
+CREATE OR REPLACE FUNCTION public.record_part(
+    delivery_id bigint,
+    part text,
+    outcome text,
+    message_id bigint DEFAULT NULL,
+    error_code text DEFAULT NULL,
+    error_message text DEFAULT NULL,
+    retry_after interval DEFAULT NULL
+)
+RETURNS void
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Also when the lease has run out meanwhile: what is known now is better than unknown.
+    UPDATE public.broadcast_delivery_parts AS p
+    SET state = outcome,
+        decided_at = clock_timestamp(),
+        message_id = record_part.message_id,
+        error_code = record_part.error_code,
+        error_message = record_part.error_message
+    WHERE p.delivery_id = record_part.delivery_id
+        AND p.part = record_part.part
+        AND p.state IN ('intended', 'unknown');
+    IF outcome = 'sent' THEN
+        UPDATE public.broadcast_manager AS b
+        SET last_open_message_id = CASE part WHEN 'open' THEN record_part.message_id ELSE b.last_open_message_id END,
+            last_open_message_sent_at = CASE part WHEN 'open' THEN now() ELSE b.last_open_message_sent_at END,
+            last_closed_message_id = CASE part WHEN 'closed' THEN record_part.message_id ELSE b.last_closed_message_id END,
+            last_closed_message_sent_at = CASE part WHEN 'closed' THEN now() ELSE b.last_closed_message_sent_at END
+        FROM public.broadcast_deliveries AS d
+        WHERE d.id = record_part.delivery_id AND b.id = d.broadcast_id;
+    END IF;
+    IF retry_after IS NOT NULL THEN
+        UPDATE public.broadcast_bot_slot AS s SET next_slot = greatest(s.next_slot, clock_timestamp() + retry_after);
+    END IF;
+END;
+$$;
+
+COMMENT ON FUNCTION public.record_part(bigint, text, text, bigint, text, text, interval) IS
+'Notes what became of a part: sent with its message id, failed with the reason, or unknown; retry_after holds all workers back.';
+REVOKE ALL ON FUNCTION public.record_part(bigint, text, text, bigint, text, text, interval) FROM public;

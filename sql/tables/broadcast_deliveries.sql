@@ -1,0 +1,26 @@
+-- No foreign key to broadcast_manager: what was sent stays known when the channel is gone, and a key would be in the way of
+-- fixtures that truncate the two tables.
+CREATE TABLE public.broadcast_deliveries (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    broadcast_id uuid NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    worker text,
+    claimed_at timestamptz,
+    lease_until timestamptz,
+    finished_at timestamptz,
+    outcome text CHECK (outcome IN ('sent', 'failed', 'unknown', 'superseded', 'channel_gone')),
+    CHECK ((finished_at IS NULL) = (outcome IS NULL)),
+    CHECK ((worker IS NULL) = (lease_until IS NULL))
+)
+WITH (fillfactor = 80);
+
+CREATE UNIQUE INDEX broadcast_deliveries_unfinished_key ON public.broadcast_deliveries (broadcast_id)
+WHERE finished_at IS NULL;
+CREATE INDEX broadcast_deliveries_broadcast_id_idx ON public.broadcast_deliveries (broadcast_id, id);
+
+COMMENT ON TABLE public.broadcast_deliveries IS
+'One line for each time a broadcast is due: who has claimed it until when, and how it ended.';
+COMMENT ON COLUMN public.broadcast_deliveries.worker IS
+'Who has claimed it; NULL while nobody works on it.';
+COMMENT ON INDEX public.broadcast_deliveries_unfinished_key IS
+'A broadcast is delivered by one delivery at a time.';
