@@ -45,7 +45,9 @@
 \ir functions/request_broadcast.sql
 \ir functions/reactivate_broadcast.sql
 \ir functions/record_login.sql
-\ir functions/notify_clients.sql
+\ir tables/broadcast_watchers.sql
+\ir functions/watch_client.sql
+\ir functions/notify_watchers.sql
 \ir triggers/notify_channel_insert.sql
 \ir triggers/notify_channel_update.sql
 \ir triggers/notify_channel_delete.sql

@@ -3,4 +3,6 @@ DROP TRIGGER notify_broadcast_update ON public.broadcast_manager;
 DROP TRIGGER notify_channel_delete ON public.main_clients_database;
 DROP TRIGGER notify_channel_update ON public.main_clients_database;
 DROP TRIGGER notify_channel_insert ON public.main_clients_database;
-DROP FUNCTION public.notify_clients();
+DROP FUNCTION public.notify_watchers();
+DROP FUNCTION public.watch_client(uuid);
+DROP TABLE public.broadcast_watchers;

@@ -1,21 +1,53 @@
-CREATE OR REPLACE FUNCTION public.notify_clients()
+CREATE UNLOGGED TABLE public.broadcast_watchers (
+    client_id uuid PRIMARY KEY,
+    watched_until timestamptz NOT NULL
+);
+
+COMMENT ON TABLE public.broadcast_watchers IS
+'Whose dashboard is open somewhere, and until when: only they are told of changes.';
+
+CREATE OR REPLACE FUNCTION public.watch_client(client_id uuid)
+RETURNS void
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM public.broadcast_watchers AS w
+    WHERE w.client_id IN (
+        SELECT s.client_id FROM public.broadcast_watchers AS s
+        WHERE s.watched_until < now()
+        FOR UPDATE SKIP LOCKED
+    );
+    INSERT INTO public.broadcast_watchers AS w (client_id, watched_until)
+    VALUES (watch_client.client_id, now() + interval '2 minutes')
+    ON CONFLICT ON CONSTRAINT broadcast_watchers_pkey DO UPDATE SET watched_until = excluded.watched_until;
+$$;
+
+COMMENT ON FUNCTION public.watch_client(uuid) IS
+'For two minutes from now, whoever LISTENs on broadcast_manager_changed hears of this client''s changes.';
+REVOKE ALL ON FUNCTION public.watch_client(uuid) FROM public;
+
+CREATE OR REPLACE FUNCTION public.notify_watchers()
 RETURNS trigger
 LANGUAGE plpgsql
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- Beyond a hundred clients one notification for everyone; PostgreSQL sends equal ones once.
-    PERFORM pg_notify(
-        'broadcast_manager_changed', CASE WHEN count(*) OVER () > 100 THEN '' ELSE coalesce(c.client_id::text, '') END
-    )
-    FROM (SELECT DISTINCT r.client_id FROM changed_rows AS r LIMIT 101) AS c;
+    -- Transactions that notify commit one after the other, so nobody does while nobody looks.
+    IF EXISTS (SELECT FROM public.broadcast_watchers AS w WHERE w.watched_until > now()) THEN
+        PERFORM pg_notify('broadcast_manager_changed', w.client_id::text)
+        FROM public.broadcast_watchers AS w
+        WHERE w.watched_until > now()
+            AND EXISTS (SELECT FROM changed_rows AS r WHERE r.client_id = w.client_id);
+    END IF;
     RETURN NULL;
 END;
 $$;
 
-COMMENT ON FUNCTION public.notify_clients() IS
-'NOTIFY broadcast_manager_changed with the id of each client whose rows the statement changed; empty means any client.';
-REVOKE ALL ON FUNCTION public.notify_clients() FROM public;
+COMMENT ON FUNCTION public.notify_watchers() IS
+'NOTIFY broadcast_manager_changed with the id of each watched client whose rows the statement changed.';
+REVOKE ALL ON FUNCTION public.notify_watchers() FROM public;
 
 SELECT public.lock_without_queueing('SHARE ROW EXCLUSIVE', 'public.main_clients_database', 'public.broadcast_manager');
 
@@ -24,7 +56,7 @@ AFTER INSERT ON public.main_clients_database
 REFERENCING NEW TABLE AS changed_rows
 FOR EACH STATEMENT
 WHEN (current_setting('max_prepared_transactions') = '0')
-EXECUTE FUNCTION public.notify_clients();
+EXECUTE FUNCTION public.notify_watchers();
 
 COMMENT ON TRIGGER notify_channel_insert ON public.main_clients_database IS
 'Dashboards show a new channel at once; not where two-phase commit is possible, which NOTIFY would break.';
@@ -34,7 +66,7 @@ AFTER UPDATE ON public.main_clients_database
 REFERENCING NEW TABLE AS changed_rows
 FOR EACH STATEMENT
 WHEN (current_setting('max_prepared_transactions') = '0')
-EXECUTE FUNCTION public.notify_clients();
+EXECUTE FUNCTION public.notify_watchers();
 
 COMMENT ON TRIGGER notify_channel_update ON public.main_clients_database IS
 'Dashboards show an edited channel at once; not where two-phase commit is possible, which NOTIFY would break.';
@@ -44,7 +76,7 @@ AFTER DELETE ON public.main_clients_database
 REFERENCING OLD TABLE AS changed_rows
 FOR EACH STATEMENT
 WHEN (current_setting('max_prepared_transactions') = '0')
-EXECUTE FUNCTION public.notify_clients();
+EXECUTE FUNCTION public.notify_watchers();
 
 COMMENT ON TRIGGER notify_channel_delete ON public.main_clients_database IS
 'Dashboards forget a deleted channel at once; not where two-phase commit is possible, which NOTIFY would break.';
@@ -55,7 +87,7 @@ AFTER UPDATE ON public.broadcast_manager
 REFERENCING OLD TABLE AS changed_rows
 FOR EACH STATEMENT
 WHEN (current_setting('max_prepared_transactions') = '0')
-EXECUTE FUNCTION public.notify_clients();
+EXECUTE FUNCTION public.notify_watchers();
 
 COMMENT ON TRIGGER notify_broadcast_update ON public.broadcast_manager IS
 'Dashboards show a broadcast''s state as it changes; not where two-phase commit is possible, which NOTIFY would break.';

@@ -22,7 +22,8 @@ public.broadcast_state(public.broadcast_manager),
 public.retry_after_seconds(public.broadcast_manager),
 public.request_broadcast(uuid, uuid),
 public.reactivate_broadcast(uuid, uuid),
-public.record_login(uuid)
+public.record_login(uuid),
+public.watch_client(uuid)
 FROM broadcast_manager_api;
 
 -- The role goes too, unless another database of the cluster uses it or somebody else made it.

@@ -35,5 +35,6 @@ public.broadcast_state(public.broadcast_manager),
 public.retry_after_seconds(public.broadcast_manager),
 public.request_broadcast(uuid, uuid),
 public.reactivate_broadcast(uuid, uuid),
-public.record_login(uuid)
+public.record_login(uuid),
+public.watch_client(uuid)
 TO broadcast_manager_api;

@@ -19,7 +19,7 @@ rule_relations AS (
         AND c.relname IN (
             'broadcast_manager_quarantine', 'broadcast_manager_undo',
             'broadcast_manager_settings', 'broadcast_manager_operators',
-            'broadcast_deliveries', 'broadcast_delivery_parts', 'broadcast_bot_slot',
+            'broadcast_deliveries', 'broadcast_delivery_parts', 'broadcast_bot_slot', 'broadcast_watchers',
             'broken_broadcasts', 'broadcast_integrity_violations', 'broadcast_rule_parts'
         )
 ),
@@ -35,7 +35,7 @@ rule_functions AS (
             'quarantine_duplicate_broadcasts', 'lock_without_queueing', 'pause_for_clients',
             'checked_channel', 'own_channel', 'register_channel', 'update_channel', 'delete_channel',
             'own_broadcast', 'broadcast_state', 'retry_after_seconds', 'request_broadcast', 'reactivate_broadcast',
-            'record_login', 'notify_clients',
+            'record_login', 'watch_client', 'notify_watchers',
             'claim_due_broadcasts', 'messages_to_delete', 'record_message_deleted', 'intend_part', 'record_part',
             'finish_broadcast', 'release_expired_claims', 'forget_old_deliveries'
         )

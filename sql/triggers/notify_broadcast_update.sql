@@ -4,7 +4,7 @@ AFTER UPDATE ON public.broadcast_manager
 REFERENCING OLD TABLE AS changed_rows
 FOR EACH STATEMENT
 WHEN (current_setting('max_prepared_transactions') = '0')
-EXECUTE FUNCTION public.notify_clients();
+EXECUTE FUNCTION public.notify_watchers();
 
 COMMENT ON TRIGGER notify_broadcast_update ON public.broadcast_manager IS
 'Dashboards show a broadcast''s state as it changes; not where two-phase commit is possible, which NOTIFY would break.';
