@@ -1,11 +1,12 @@
-"""The command line for operators: verify, doctor, backfill. Each asks the database given by DATABASE_URL."""
+"""The command line for operators; each command works on the database given by DATABASE_URL."""
 
+import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -15,10 +16,16 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
+from pyapi.app import create_app
 from pyapi.backfill import BackfillProgress, backfill, channels_of_client, count_missing
 from pyapi.database import DatabaseUrlError, database_url
 from pyapi.drift import find_drift, read_fingerprint
 from pyapi.integrity import find_violations
+from pyapi.settings import SettingsInvalid, read_settings
+from pyapi.telegram import RequestRefused
+from pyapi.web_server import listen, web_server
+from pyapi.worker import TokenRefused, run_round, work
+from pyapi.worker_settings import read_worker_settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,6 +38,8 @@ err = Console(stderr=True)
 log = structlog.get_logger()
 
 WRONG_USE = 2
+
+_T = TypeVar("_T")
 
 
 @app.callback()
@@ -139,6 +148,77 @@ def backfill_command(
                 soft_wrap=True,
             )
             raise typer.Exit(1)
+
+
+@app.command()
+def api(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all of this machine's.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+) -> None:
+    """Serve the channel API and the dashboard, until Ctrl-C; the settings are environment variables.
+
+    DATABASE_URL as a member of the role broadcast_manager_api; JWT_SECRET_KEY of 32 bytes or more; CORS_ORIGINS.
+    Exit code 2: a setting is missing or wrong, or the address can not be had.
+    """
+    try:
+        application = create_app(read_settings())
+        listener = listen(host, port)
+    except SettingsInvalid as error:
+        _give_up(str(error))
+    except OSError as error:
+        _give_up(f"can not listen on {host}, port {port}: {error.strerror or error}")
+    with listener:
+        address, taken_port = listener.getsockname()[:2]
+        log.info("📢 api.listening", address=address, port=taken_port)
+        web_server(application).run(sockets=[listener])
+
+
+@app.command()
+def worker() -> None:
+    """Send broadcasts as they fall due, until Ctrl-C or SIGTERM, which it obeys within 10 seconds.
+
+    DATABASE_URL (or WORKER_DATABASE_URL) as a member of the role broadcast_manager_worker; TELEGRAM_BOT_TOKEN.
+    Run as many as you like. Exit code 2: a setting is missing or wrong, or Telegram does not accept the token.
+    """
+    try:
+        settings = read_worker_settings()
+    except SettingsInvalid as error:
+        _give_up(str(error))
+    _telegram_work(work(settings))
+
+
+@app.command(name="send-due")
+def send_due() -> None:
+    """Send every broadcast that is due now, once, and tell how it went; the settings are those of worker.
+
+    Exit code 0: all went out, or nothing was due. 1: some did not, and are listed. 2: it could not begin.
+    """
+    try:
+        settings = read_worker_settings()
+    except SettingsInvalid as error:
+        _give_up(str(error))
+    done = _telegram_work(run_round(settings))
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in done.counts().items())
+    out.print(f"📢 {len(done.results)} broadcasts in {done.seconds:.1f} s{': ' if counts else ''}{counts}")
+    missed = [result for result in done.results if result.outcome not in ("sent", "channel_gone")]
+    for result in missed:
+        err.print(f"{result.outcome}: {result.broadcast_id}: {result.error or ''}", markup=False, soft_wrap=True)
+    raise typer.Exit(1 if missed else 0)
+
+
+def _telegram_work(task: Coroutine[Any, Any, _T]) -> _T:
+    try:
+        return asyncio.run(task)
+    except TokenRefused as error:
+        _give_up(str(error))
+    except RequestRefused as error:
+        _give_up(error.refusal.kind.sentence)
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
+        _give_up(f"{error.diag.message_primary}: run alembic upgrade head")
+    except psycopg.errors.InsufficientPrivilege as error:
+        _give_up(f"{error.diag.message_primary}: its role must be a member of broadcast_manager_worker")
+    except psycopg.Error as error:
+        _give_up(str(error.diag.message_primary or error).strip())
 
 
 def _show(table: Table) -> None:

@@ -36,9 +36,13 @@ def read_fingerprint(conn: psycopg.Connection[Any]) -> list[Fact]:
     Raises:
         psycopg.Error: the connection failed.
     """
-    query = project_file("sql/checks/catalogue_fingerprint.sql").read_bytes()
     with conn.cursor(row_factory=class_row(Fact)) as cursor:
-        return cursor.execute(query).fetchall()
+        return cursor.execute(fingerprint_query()).fetchall()
+
+
+def fingerprint_query() -> bytes:
+    """The query whose rows are the facts of a database, for connections of any kind."""
+    return project_file("sql/checks/catalogue_fingerprint.sql").read_bytes()
 
 
 def expected_fingerprint() -> list[Fact]:

@@ -112,3 +112,296 @@ CALL public.backfill_broadcasts(
 -- One row where the integrity view is there.
 SELECT TRUE AS found
 WHERE to_regclass('public.broadcast_integrity_violations') IS NOT NULL;
+
+
+-- name: login
+-- The user of a name with the password's hash, switched off or not; one row or none.
+SELECT
+    u.user_id,
+    u.username,
+    u.email,
+    coalesce(u.email_verified, FALSE) AS email_verified,
+    coalesce(u.is_active, FALSE) AS is_active,
+    CAST(u.created_at AS timestamptz) AS created_at,
+    CAST(u.last_login AS timestamptz) AS last_login,
+    EXISTS (SELECT FROM public.broadcast_manager_operators AS o WHERE o.user_id = u.user_id) AS is_operator,
+    u.password_hash
+FROM public.registered_users AS u
+WHERE u.username = CAST(%(username)s AS text);
+
+-- name: read_user
+-- The user of an id; one row or none.
+SELECT
+    u.user_id,
+    u.username,
+    u.email,
+    coalesce(u.email_verified, FALSE) AS email_verified,
+    coalesce(u.is_active, FALSE) AS is_active,
+    CAST(u.created_at AS timestamptz) AS created_at,
+    CAST(u.last_login AS timestamptz) AS last_login,
+    EXISTS (SELECT FROM public.broadcast_manager_operators AS o WHERE o.user_id = u.user_id) AS is_operator
+FROM public.registered_users AS u
+WHERE u.user_id = CAST(%(user_id)s AS uuid);
+
+-- name: record_login
+-- Notes that a user has just signed in.
+SELECT public.record_login(CAST(%(user_id)s AS uuid));
+
+-- name: max_channels
+-- As many channels as one client may register.
+SELECT s.max_channels_per_client
+FROM public.broadcast_manager_settings AS s;
+
+-- name: channels_of_client
+-- A client's channels, each with its broadcast; NULL there where a row is missing.
+SELECT
+    c.open_channel_id,
+    c.open_channel_title,
+    c.open_channel_description,
+    c.closed_channel_id,
+    c.closed_channel_title,
+    c.closed_channel_description,
+    c.closed_channel_donation_message,
+    num_nonnulls(c.sub_1_price, c.sub_2_price, c.sub_3_price) AS tier_count,
+    c.sub_1_price,
+    c.sub_1_time,
+    c.sub_2_price,
+    c.sub_2_time,
+    c.sub_3_price,
+    c.sub_3_time,
+    c.client_wallet_address,
+    CAST(c.client_payout_currency AS text) AS client_payout_currency,
+    CAST(c.client_payout_network AS text) AS client_payout_network,
+    c.payout_strategy,
+    c.payout_threshold_usd,
+    CAST(c.payout_threshold_updated_at AS timestamptz) AS payout_threshold_updated_at,
+    c.client_id,
+    c.created_by,
+    CAST(c.updated_at AS timestamptz) AS updated_at,
+    c.notification_status,
+    c.notification_id,
+    b.id AS broadcast_id,
+    CASE WHEN b.id IS NOT NULL THEN public.broadcast_state(b) END AS state,
+    CASE WHEN b.id IS NOT NULL THEN coalesce(public.retry_after_seconds(b), 0) END AS retry_after_seconds,
+    b.is_active,
+    CASE WHEN isfinite(b.next_send_time) THEN b.next_send_time END AS next_send_time,
+    b.last_sent_time,
+    b.total_broadcasts,
+    b.successful_broadcasts,
+    b.failed_broadcasts,
+    b.consecutive_failures,
+    b.last_error_message,
+    b.last_error_time,
+    b.last_manual_trigger_time
+FROM public.main_clients_database AS c
+LEFT JOIN public.broadcast_manager AS b
+    ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+WHERE c.client_id = CAST(%(client_id)s AS uuid)
+ORDER BY c.open_channel_title, c.open_channel_id, c.closed_channel_id;
+
+-- name: own_channel
+-- The closed id of the one channel of the client that is meant; the database refuses any other.
+SELECT public.own_channel(
+    CAST(%(client_id)s AS uuid), CAST(%(open_channel_id)s AS text), CAST(%(closed_channel_id)s AS text)
+);
+
+-- name: register_channel
+-- Registers a channel and gives the broadcast_id that the database made for it.
+SELECT public.register_channel(
+    CAST(%(client_id)s AS uuid), CAST(%(created_by)s AS text), CAST(%(channel)s AS jsonb)
+);
+
+-- name: update_channel
+-- Changes fields of a channel and gives its broadcast_id.
+SELECT public.update_channel(
+    CAST(%(client_id)s AS uuid),
+    CAST(%(open_channel_id)s AS text),
+    CAST(%(closed_channel_id)s AS text),
+    CAST(%(changes)s AS jsonb)
+);
+
+-- name: delete_channel
+-- Deletes a channel and gives the broadcast_id of the row that went with it.
+SELECT public.delete_channel(
+    CAST(%(client_id)s AS uuid), CAST(%(open_channel_id)s AS text), CAST(%(closed_channel_id)s AS text)
+);
+
+-- name: request_broadcast
+-- Makes a broadcast due now.
+SELECT public.request_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid));
+
+-- name: reactivate_broadcast
+-- Switches a broadcast on again.
+SELECT public.reactivate_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid));
+
+-- name: read_broadcast
+-- A client's own broadcast; the database refuses any other. The outer join has the question asked in any case.
+SELECT
+    b.id AS broadcast_id,
+    b.open_channel_id,
+    b.closed_channel_id,
+    b.broadcast_status,
+    public.broadcast_state(b) AS state,
+    coalesce(public.retry_after_seconds(b), 0) AS retry_after_seconds,
+    b.is_active,
+    CASE WHEN isfinite(b.next_send_time) THEN b.next_send_time END AS next_send_time,
+    b.last_sent_time,
+    b.last_manual_trigger_time,
+    coalesce(b.manual_trigger_count, 0) AS manual_trigger_count,
+    coalesce(b.total_broadcasts, 0) AS total_broadcasts,
+    coalesce(b.successful_broadcasts, 0) AS successful_broadcasts,
+    coalesce(b.failed_broadcasts, 0) AS failed_broadcasts,
+    coalesce(b.consecutive_failures, 0) AS consecutive_failures,
+    b.last_error_message,
+    b.last_error_time
+FROM public.own_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS own (id)
+LEFT JOIN public.broadcast_manager AS b ON own.id = b.id;
+
+-- name: rule_parts
+-- Whether each trigger and key of the rule is in force.
+SELECT
+    p.part,
+    p.in_force
+FROM public.broadcast_rule_parts AS p
+ORDER BY p.part;
+
+-- name: watch_client
+-- For two minutes the database tells of this client's changes.
+SELECT public.watch_client(CAST(%(client_id)s AS uuid));
+
+-- name: listen_for_changes
+-- Has the server tell of changes of channels and broadcasts; the payload is a client's id, or empty.
+LISTEN broadcast_manager_changed;
+
+-- name: limit_statements
+-- Ends the statements of this transaction that take longer.
+SELECT set_config('statement_timeout', %(milliseconds)s, TRUE);
+
+-- name: broadcast_queue
+-- How many broadcasts are due now, and since when the oldest is.
+SELECT
+    count(*) AS due,
+    min(b.next_send_time) FILTER (WHERE isfinite(b.next_send_time)) AS oldest_due
+FROM public.broadcast_manager AS b
+WHERE b.is_active AND b.broadcast_status IN ('pending', 'completed', 'failed') AND b.next_send_time <= now();
+
+-- name: broadcasts_by_state
+-- How many broadcasts are in each state.
+SELECT
+    public.broadcast_state(b) AS state,
+    count(*) AS count
+FROM public.broadcast_manager AS b
+GROUP BY 1
+ORDER BY 2 DESC, 1;
+
+-- name: recent_failures
+-- The broadcasts whose last send failed, the latest first.
+SELECT
+    b.id AS broadcast_id,
+    u.username,
+    b.open_channel_id,
+    c.open_channel_title,
+    coalesce(b.consecutive_failures, 0) AS consecutive_failures,
+    b.last_error_message,
+    b.last_error_time
+FROM public.broadcast_manager AS b
+LEFT JOIN public.main_clients_database AS c
+    ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+LEFT JOIN public.registered_users AS u ON b.client_id = u.user_id
+WHERE b.broadcast_status = 'failed' OR b.consecutive_failures > 0
+ORDER BY b.last_error_time DESC NULLS LAST, b.id
+LIMIT %(most_rows)s;
+
+-- name: first_integrity_violations
+-- What breaks the rule now, worst first, as many rows as asked.
+SELECT
+    v.check_name,
+    v.severity,
+    v.client_id,
+    v.open_channel_id,
+    v.closed_channel_id,
+    v.broadcast_id,
+    v.detail,
+    v.remedy
+FROM public.broadcast_integrity_violations AS v
+ORDER BY v.severity, v.check_name, v.client_id, v.open_channel_id, v.closed_channel_id, v.broadcast_id
+LIMIT %(most_rows)s;
+
+-- name: integrity_violation_count
+-- How many findings break the rule now.
+SELECT count(*)
+FROM public.broadcast_integrity_violations;
+
+-- name: has_users_table
+-- One row where the table of the users is there.
+SELECT TRUE AS found
+WHERE to_regclass('public.registered_users') IS NOT NULL;
+
+-- name: listen_for_due
+-- Has the server tell of manual triggers.
+LISTEN broadcast_manager_due;
+
+-- name: claim_due_broadcasts
+-- Takes due broadcasts that no other worker has.
+SELECT
+    c.delivery_id,
+    c.broadcast_id,
+    CAST(%(worker)s AS text) AS worker
+FROM public.claim_due_broadcasts(CAST(%(worker)s AS text), CAST(%(count)s AS integer)) AS c;
+
+-- name: messages_to_delete
+-- The earlier messages of a delivery's broadcast that still stand.
+SELECT
+    m.chat_id,
+    m.message_id
+FROM public.messages_to_delete(CAST(%(delivery_id)s AS bigint)) AS m;
+
+-- name: record_message_deleted
+-- Notes that a message does not stand any more.
+SELECT public.record_message_deleted(CAST(%(chat_id)s AS text), CAST(%(message_id)s AS bigint));
+
+-- name: intend_part
+-- Notes that a part is about to be sent; what to send, and in how many seconds by the database's clock. None: do not send.
+SELECT
+    i.*,
+    CAST(greatest(extract(EPOCH FROM i.send_at - clock_timestamp()), 0) AS float8) AS wait_seconds,
+    CAST(extract(EPOCH FROM s.claim_lease) AS float8) AS lease_seconds
+FROM public.intend_part(
+    CAST(%(delivery_id)s AS bigint), CAST(%(worker)s AS text), CAST(%(part)s AS text)
+) AS i
+CROSS JOIN public.broadcast_manager_settings AS s;
+
+-- name: is_still_claimed
+-- One row while a delivery is this worker's, for so many seconds more at least.
+SELECT TRUE AS found
+FROM public.broadcast_deliveries AS d
+WHERE
+    d.id = CAST(%(delivery_id)s AS bigint)
+    AND d.worker = CAST(%(worker)s AS text)
+    AND d.finished_at IS NULL
+    AND d.lease_until > clock_timestamp() + make_interval(secs => CAST(%(seconds)s AS float8));
+
+-- name: record_part
+-- Notes what became of a part; saying it twice changes nothing.
+SELECT public.record_part(
+    CAST(%(delivery_id)s AS bigint),
+    CAST(%(part)s AS text),
+    CAST(%(attempt)s AS integer),
+    CAST(%(outcome)s AS text),
+    CAST(%(message_id)s AS bigint),
+    CAST(%(error_code)s AS text),
+    CAST(%(error_message)s AS text),
+    make_interval(secs => CAST(%(retry_after)s AS float8))
+);
+
+-- name: finish_broadcast
+-- Ends a claim and tells how.
+SELECT public.finish_broadcast(CAST(%(delivery_id)s AS bigint), CAST(%(worker)s AS text));
+
+-- name: release_expired_claims
+-- Gives back what silent workers hold.
+SELECT public.release_expired_claims();
+
+-- name: forget_old_deliveries
+-- Deletes what is older than the settings keep.
+SELECT public.forget_old_deliveries();

@@ -9,11 +9,21 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from pyapi.errors import (
     BroadcastError,
+    BroadcastForbidden,
+    BroadcastInactive,
+    BroadcastInProgress,
     BroadcastMissing,
+    BroadcastRateLimited,
     BroadcastRuleBroken,
+    BroadcastUnknown,
+    ChannelAmbiguous,
     ChannelError,
+    ChannelFieldsInvalid,
+    ChannelForbidden,
     ChannelIncomplete,
     ChannelInvalid,
+    ChannelLimitReached,
+    ChannelNotFound,
     ChannelOwnerUnknown,
     ChannelPairTaken,
     RuleError,
@@ -49,7 +59,17 @@ def refusal(kind: type[psycopg.Error], **report: str) -> psycopg.Error:
         ("23503", BROADCASTS, "broadcast_manager_client_id_pair_fkey", BroadcastRuleBroken),
         ("23505", BROADCASTS, "broadcast_manager_pair_key", BroadcastRuleBroken),
         ("23502", BROADCASTS, None, BroadcastRuleBroken),
+        ("BM001", None, None, ChannelLimitReached),
         ("BM002", None, None, BroadcastRuleBroken),
+        ("BM006", None, None, ChannelFieldsInvalid),
+        ("BM007", None, None, ChannelNotFound),
+        ("BM008", None, None, ChannelForbidden),
+        ("BM009", None, None, ChannelAmbiguous),
+        ("BM010", None, None, BroadcastUnknown),
+        ("BM011", None, None, BroadcastForbidden),
+        ("BM012", None, None, BroadcastInactive),
+        ("BM013", None, None, BroadcastInProgress),
+        ("BM014", None, None, BroadcastRateLimited),
         ("23505", "registered_users", "registered_users_email_key", None),
         ("23503", None, None, None),
         ("BM003", None, None, None),
@@ -70,6 +90,32 @@ def test_which_exception_it_is(
 def test_a_channel_failure_is_no_broadcast_failure() -> None:
     assert not issubclass(ChannelError, BroadcastError)
     assert not issubclass(BroadcastError, ChannelError)
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "detail", "field", "wanted"),
+    [
+        ("BM001", '{"max_channels": 10}', "max_channels", 10),
+        ("BM006", '{"sub_1_price": "must be above 0"}', "details", {"sub_1_price": "must be above 0"}),
+        ("BM014", '{"retry_after_seconds": 299}', "retry_after_seconds", 299),
+    ],
+)
+def test_the_detail_is_read_as_facts(sqlstate: str, detail: str, field: str, wanted: object) -> None:
+    kind = error_class(sqlstate, None, None)
+    assert kind is not None
+    assert getattr(kind("", detail=detail), field) == wanted
+
+
+def test_each_refusal_has_a_code_that_tells_channel_from_broadcast() -> None:
+    kinds = [*_subclasses(ChannelError), *_subclasses(BroadcastError)]
+    assert len(kinds) > 15
+    for kind in kinds:
+        of = "broadcast_" if issubclass(kind, BroadcastError) else ("channel_", "validation_")
+        assert kind.code.startswith(of)
+
+
+def _subclasses(kind: type[RuleError]) -> list[type[RuleError]]:
+    return [kind, *(found for direct in kind.__subclasses__() for found in _subclasses(direct))]
 
 
 @pytest.mark.parametrize("through", ["psycopg", "sqlalchemy"])

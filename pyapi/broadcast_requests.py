@@ -1,0 +1,107 @@
+"""What a client asks of a broadcast: send it now, switch it on again, tell how it stands."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+from pyapi.errors import BroadcastUnknown, RuleError, typed_errors
+from pyapi.queries import QUERIES
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BroadcastStatus:
+    """How a broadcast stands; state is broadcast_state()'s, retry_after_seconds 0 when it may be triggered now."""
+
+    broadcast_id: UUID
+    open_channel_id: str
+    closed_channel_id: str
+    broadcast_status: str | None
+    state: str
+    retry_after_seconds: int
+    is_active: bool | None
+    next_send_time: datetime | None
+    last_sent_time: datetime | None
+    last_manual_trigger_time: datetime | None
+    manual_trigger_count: int
+    total_broadcasts: int
+    successful_broadcasts: int
+    failed_broadcasts: int
+    consecutive_failures: int
+    last_error_message: str | None
+    last_error_time: datetime | None
+
+
+async def request_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, client_id: UUID) -> None:
+    """Make the client's broadcast due now and tell the workers.
+
+    Raises:
+        BroadcastUnknown: there is none of this id.
+        BroadcastForbidden: it belongs to another client.
+        BroadcastInactive: it is switched off.
+        BroadcastInProgress: it is being sent.
+        BroadcastRateLimited: it was triggered a short while ago; retry_after_seconds tells when it may be again.
+        psycopg.Error: the database did not answer.
+    """
+    await _ask(conn, "request_broadcast", broadcast_id, client_id)
+    log.info("📢 broadcast.requested", client_id=str(client_id), broadcast_id=str(broadcast_id))
+
+
+async def reactivate_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, client_id: UUID) -> None:
+    """Switch the client's broadcast on again and forget its failures in a row.
+
+    Raises:
+        BroadcastUnknown: there is none of this id.
+        BroadcastForbidden: it belongs to another client.
+        psycopg.Error: the database did not answer.
+    """
+    await _ask(conn, "reactivate_broadcast", broadcast_id, client_id)
+    log.info("📢 broadcast.reactivated", client_id=str(client_id), broadcast_id=str(broadcast_id))
+
+
+async def read_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, client_id: UUID) -> BroadcastStatus:
+    """How the client's broadcast stands.
+
+    Raises:
+        BroadcastUnknown: there is none of this id.
+        BroadcastForbidden: it belongs to another client.
+        psycopg.Error: the database did not answer.
+    """
+    parameters = {"broadcast_id": broadcast_id, "client_id": client_id}
+    with typed_errors():
+        async with conn.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(QUERIES["read_broadcast"], parameters)
+            row = await cursor.fetchone()
+    if row is None or row["broadcast_id"] is None:
+        raise BroadcastUnknown(f"there is no broadcast {broadcast_id}")
+    return BroadcastStatus(**row)
+
+
+async def _ask(conn: AsyncConnection[Any], query: str, broadcast_id: UUID, client_id: UUID) -> None:
+    with _failures_logged(query, broadcast_id, client_id):
+        await conn.execute(QUERIES[query], {"broadcast_id": broadcast_id, "client_id": client_id})
+
+
+@contextmanager
+def _failures_logged(action: str, broadcast_id: UUID, client_id: UUID) -> Iterator[None]:
+    try:
+        with typed_errors():
+            yield
+    except RuleError as error:
+        log.warning(
+            "📢 broadcast.failed",
+            action=action,
+            client_id=str(client_id),
+            broadcast_id=str(broadcast_id),
+            code=error.code,
+            sqlstate=error.sqlstate,
+        )
+        raise

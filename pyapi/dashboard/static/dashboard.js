@@ -1,0 +1,138 @@
+// Makes the pages live: local times, the countdown, and the channel list as the server tells of changes.
+// Everything works without it.
+"use strict";
+
+const LIST_RETRY_MS = 5000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const live = document.querySelector("[data-live]");
+let source = null;
+let refreshing = null;
+let again = false;
+let dueTimer = 0;
+
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+
+const timeFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+function showTimes(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    time.title = time.dataset.utc ??= time.textContent.trim();
+    time.textContent = timeFormat.format(new Date(time.dateTime));
+  }
+}
+
+// The server gives the seconds that are left; what the clock here says does not matter.
+function countDown(root) {
+  for (const button of root.querySelectorAll("button[data-wait]")) {
+    const end = performance.now() + Number(button.dataset.wait) * 1000;
+    const label = button.querySelector("[data-label]");
+    const tick = () => {
+      const left = Math.ceil((end - performance.now()) / 1000);
+      button.disabled = left > 0;
+      label.textContent = left > 0 ? `Wait ${clock(left)}` : button.dataset.ready || "Resend Notification";
+      if (left <= 0 || !button.isConnected) clearInterval(timer);
+    };
+    if (!(button.dataset.wait > 0)) continue;
+    const timer = setInterval(tick, 250);
+    tick();
+  }
+}
+
+function dress(root) {
+  showTimes(root);
+  countDown(root);
+}
+
+// A broadcast falls due by the clock alone: nothing is written then, so nobody tells.
+function watchDue() {
+  clearTimeout(dueTimer);
+  const now = Date.now();
+  const due = [...live.querySelectorAll("[data-due]")].map((card) => Date.parse(card.dataset.due)).filter((at) => at > now);
+  if (due.length) dueTimer = setTimeout(refresh, Math.min(Math.min(...due) - now + 500, LONGEST_TIMER_MS));
+}
+
+function swap(fresh) {
+  const said = [];
+  for (const id of ["channel-count", "channel-new"]) {
+    const before = document.getElementById(id), after = fresh.getElementById(id);
+    if (before.innerHTML.trim() !== after.innerHTML.trim()) before.replaceChildren(...after.childNodes);
+  }
+  const list = document.getElementById("channel-list");
+  const wanted = [...fresh.getElementById("channel-list").children];
+  const ids = new Set(wanted.map((card) => card.id));
+  for (const card of [...list.children]) {
+    if (ids.has(card.id)) continue;
+    if (card.dataset.name) said.push(`${card.dataset.name}: deleted`);
+    if (card.contains(document.activeElement)) document.getElementById("main").focus();
+    card.remove();
+  }
+  wanted.forEach((card, place) => {
+    const before = document.getElementById(card.id);
+    if (!before || before.dataset.version !== card.dataset.version) {
+      const key = before?.contains(document.activeElement) && document.activeElement.dataset.key;
+      if (before) before.replaceWith(card);
+      else list.append(card);
+      dress(card);
+      card.classList.add("fresh");
+      if (key) (card.querySelector(`[data-key="${key}"]:enabled, a[data-key="${key}"]`) || document.getElementById("main")).focus();
+      if (card.dataset.state && before?.dataset.state !== card.dataset.state) said.push(`${card.dataset.name}: ${card.dataset.state}`);
+    }
+    const here = document.getElementById(card.id);
+    if (list.children[place] !== here) list.insertBefore(here, list.children[place]);
+  });
+  if (said.length) document.getElementById("news").textContent = said.join(". ");
+}
+
+async function load() {
+  const answer = await fetch(live.dataset.live, { credentials: "same-origin", cache: "no-store" });
+  if (answer.status === 401) return location.assign("/login");
+  if (!answer.ok) throw new Error(`the list answered ${answer.status}`);
+  swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  watchDue();
+}
+
+// One at a time; what comes meanwhile makes it run once more.
+async function refresh() {
+  again = true;
+  if (refreshing) return;
+  refreshing = true;
+  try {
+    while (again) {
+      again = false;
+      await load();
+    }
+  } catch {
+    setTimeout(refresh, LIST_RETRY_MS);
+  } finally {
+    refreshing = false;
+  }
+}
+
+// Each stream begins with the event: whatever changed before it was told to nobody.
+function connect() {
+  if (source || document.hidden) return;
+  source = new EventSource("/events");
+  source.addEventListener("changed", refresh);
+  source.addEventListener("error", () => {
+    if (source?.readyState !== EventSource.CLOSED) return;
+    source = null;
+    refresh();
+    setTimeout(connect, LIST_RETRY_MS);
+  });
+}
+
+function disconnect() {
+  source?.close();
+  source = null;
+}
+
+dress(document);
+document.querySelector("[data-focus]")?.focus();
+if (live) {
+  watchDue();
+  connect();
+  // A hidden tab needs no connection: a browser has few of them for one host.
+  document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
+  addEventListener("pagehide", disconnect);
+  addEventListener("pageshow", connect);
+}

@@ -1,0 +1,49 @@
+"""How often one may try to sign in: per name and per client address, in a moving window, before bcrypt is asked."""
+
+import math
+import time
+
+from limits import RateLimitItem, parse
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+from pyapi.settings import Settings
+
+
+class LoginRateLimited(Exception):
+    """Too many attempts; ``retry_after_seconds`` tells when the next one counts."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"too many attempts to sign in: try again in {retry_after_seconds} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class LoginLimit:
+    """Counts in this process's memory; the API and the dashboard of one process share one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._per_username = parse(settings.login_limit_per_username)
+        self._per_address = parse(settings.login_limit_per_address)
+
+    async def count(self, username: str, address: str) -> None:
+        """Count one attempt.
+
+        Args:
+            username: as typed.
+            address: the client's, as the server sees it.
+
+        Raises:
+            LoginRateLimited: it is one too many, and is not to be looked at.
+        """
+        await self._hit(self._per_address, "address", address)
+        await self._hit(self._per_username, "username", username.casefold())
+
+    async def forget(self, username: str) -> None:
+        """Forget the attempts of a name, because its password was right."""
+        await self._limiter.clear(self._per_username, "username", username.casefold())
+
+    async def _hit(self, limit: RateLimitItem, kind: str, value: str) -> None:
+        if not await self._limiter.hit(limit, kind, value):
+            window = await self._limiter.get_window_stats(limit, kind, value)
+            raise LoginRateLimited(max(1, math.ceil(window.reset_time - time.time())))

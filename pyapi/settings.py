@@ -1,0 +1,98 @@
+"""What the API and the dashboard are told by their environment, and by nothing else."""
+
+from typing import Annotated
+
+from limits import parse
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from pyapi.database import libpq_url
+
+SECRET_BYTES = 32
+_SECRET_HINT = "for example the output of: openssl rand -hex 32"  # noqa: S105
+_SENTENCES = {
+    ("database_url", "missing"): "DATABASE_URL is not set: give the database, as in postgresql://user@host/telepaypsql",
+    ("jwt_secret_key", "missing"): f"JWT_SECRET_KEY is not set: give {SECRET_BYTES} bytes or more, {_SECRET_HINT}",
+}
+
+
+class SettingsInvalid(ValueError):
+    """The environment lacks something or holds something wrong. The message repeats no value."""
+
+
+class Settings(BaseSettings):
+    """The settings, each the environment variable of the same name in capitals.
+
+    Args:
+        database_url: the database, as a role that is a member of broadcast_manager_api.
+        jwt_secret_key: signs the tokens; at least 32 bytes, since HS256 is no stronger than its key (RFC 7518, 3.2).
+        cors_origins: origins whose pages may call the API, separated by commas; none without it.
+        login_limit_per_username: sign-ins with one name, as the library limits writes it.
+        login_limit_per_address: sign-ins from one client address.
+        pool_max_size: connections to the database at most.
+        pool_timeout: seconds a request waits for a connection before it is answered with 503.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
+
+    database_url: Annotated[str, Field(repr=False)]
+    jwt_secret_key: SecretStr
+    cors_origins: Annotated[list[str], NoDecode] = []
+    login_limit_per_username: str = "10 per 5 minutes"
+    login_limit_per_address: str = "100 per 5 minutes"
+    pool_max_size: Annotated[int, Field(ge=1)] = 10
+    pool_timeout: Annotated[float, Field(gt=0)] = 4.0
+
+    @field_validator("database_url")
+    @classmethod
+    def _readable(cls, url: str) -> str:
+        return libpq_url(url.strip())
+
+    @field_validator("jwt_secret_key")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+        if len(secret.get_secret_value().encode()) < SECRET_BYTES:
+            raise ValueError(f"JWT_SECRET_KEY is too short: give {SECRET_BYTES} bytes or more, {_SECRET_HINT}")
+        return secret
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _separated(cls, origins: object) -> object:
+        if isinstance(origins, str):
+            return [origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()]
+        return origins
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _with_scheme(cls, origins: list[str]) -> list[str]:
+        if not all(origin == "*" or origin.startswith(("http://", "https://")) for origin in origins):
+            raise ValueError("CORS_ORIGINS: give origins as a browser does, as in https://front.example.org")
+        return origins
+
+    @field_validator("login_limit_per_username", "login_limit_per_address")
+    @classmethod
+    def _countable(cls, limit: str) -> str:
+        try:
+            parse(limit)
+        except ValueError:
+            raise ValueError("a login limit is written as in '10 per 5 minutes'") from None
+        return limit
+
+
+def read_settings() -> Settings:
+    """The settings of this process's environment.
+
+    Raises:
+        SettingsInvalid: one sentence that names the variable and what it should hold.
+    """
+    try:
+        # pydantic-settings fills in what a type checker takes for missing arguments.
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = str(first["loc"][0])
+        cause = first.get("ctx", {}).get("error")
+        sentence = _SENTENCES.get((name, first["type"])) or (
+            str(cause) if isinstance(cause, ValueError) else f"{name.upper()}: {first['msg']}"
+        )
+        raise SettingsInvalid(sentence) from None

@@ -1,0 +1,170 @@
+"""Resend Notification: trigger, reactivate, status."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from threading import Barrier
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+import structlog
+
+from tests.api.calls import Person, refused
+
+
+@pytest.fixture
+def broadcast_id(person: Person) -> str:
+    """The broadcast of a channel that the person has just registered."""
+    return str(person.register().json()["broadcast_id"])
+
+
+def trigger(person: Person, broadcast_id: str) -> httpx.Response:
+    return person.http.post("/api/broadcast/trigger", json={"broadcast_id": broadcast_id})
+
+
+def reactivate(person: Person, broadcast_id: str) -> httpx.Response:
+    return person.http.post("/api/broadcast/reactivate", json={"broadcast_id": broadcast_id})
+
+
+def status(person: Person, broadcast_id: str) -> httpx.Response:
+    return person.http.get(f"/api/broadcast/status/{broadcast_id}")
+
+
+def test_a_new_broadcast_is_queued_and_has_no_history(person: Person, broadcast_id: str) -> None:
+    body = status(person, broadcast_id).json()
+    due = datetime.fromisoformat(body.pop("next_send_time"))
+    assert due.utcoffset() is not None
+    channel = person.http.get("/api/channels").json()["channels"][0]
+    assert body == {
+        "broadcast_id": broadcast_id,
+        "open_channel_id": channel["open_channel_id"],
+        "closed_channel_id": channel["closed_channel_id"],
+        "broadcast_status": "pending",
+        "state": "queued",
+        "is_active": True,
+        "last_sent_time": None,
+        "last_manual_trigger_time": None,
+        "manual_trigger_count": 0,
+        "total_broadcasts": 0,
+        "successful_broadcasts": 0,
+        "failed_broadcasts": 0,
+        "consecutive_failures": 0,
+        "last_error_message": None,
+        "last_error_time": None,
+        "retry_after_seconds": 0,
+    }
+
+
+def test_a_trigger_makes_it_due_now(person: Person, broadcast_id: str, owner_conn: psycopg.Connection[Any]) -> None:
+    owner_conn.execute(
+        "UPDATE public.broadcast_manager SET broadcast_status = 'completed', next_send_time = now() + interval '1 day'"
+    )
+    assert status(person, broadcast_id).json()["state"] == "sent"
+    with structlog.testing.capture_logs() as logs:
+        answer = trigger(person, broadcast_id)
+    assert answer.status_code == 200
+    assert answer.json() == {"success": True, "message": "Broadcast queued", "broadcast_id": broadcast_id}
+    after = status(person, broadcast_id).json()
+    assert (after["state"], after["broadcast_status"], after["manual_trigger_count"]) == ("queued", "pending", 1)
+    assert 0 < after["retry_after_seconds"] <= 300
+    assert [entry["broadcast_id"] for entry in logs if entry["event"].endswith("broadcast.requested")] == [broadcast_id]
+
+
+def test_a_second_trigger_is_429_and_tells_when(person: Person, broadcast_id: str) -> None:
+    assert trigger(person, broadcast_id).status_code == 200
+    with structlog.testing.capture_logs() as logs:
+        answer = trigger(person, broadcast_id)
+    body = refused(answer, 429, "broadcast_rate_limited")
+    assert 0 < body["retry_after_seconds"] <= 300
+    assert answer.headers["retry-after"] == str(body["retry_after_seconds"])
+    assert status(person, broadcast_id).json()["manual_trigger_count"] == 1
+    failed = [entry["code"] for entry in logs if entry["event"].endswith("broadcast.failed")]
+    assert failed == ["broadcast_rate_limited"]
+
+
+def test_of_ten_triggers_at_once_one_counts(person: Person, broadcast_id: str) -> None:
+    ready = Barrier(10)
+
+    def click(_: int) -> int:
+        ready.wait()
+        return trigger(person, broadcast_id).status_code
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = sorted(pool.map(click, range(10)))
+    assert answers == [200] + [429] * 9
+    assert status(person, broadcast_id).json()["manual_trigger_count"] == 1
+
+
+def test_a_trigger_is_allowed_again_after_the_interval(
+    person: Person, broadcast_id: str, owner_conn: psycopg.Connection[Any]
+) -> None:
+    trigger(person, broadcast_id)
+    owner_conn.execute(
+        "UPDATE public.broadcast_manager SET last_manual_trigger_time = now() - interval '5 minutes 1 second'"
+    )
+    assert trigger(person, broadcast_id).status_code == 200
+
+
+def test_a_trigger_reaches_who_listens(person: Person, broadcast_id: str, owner_conn: psycopg.Connection[Any]) -> None:
+    owner_conn.execute("LISTEN broadcast_manager_due")
+    trigger(person, broadcast_id)
+    notice = next(owner_conn.notifies(timeout=30))
+    assert notice.payload == broadcast_id
+
+
+def test_a_broadcast_that_is_being_sent_is_409(
+    person: Person, broadcast_id: str, owner_conn: psycopg.Connection[Any]
+) -> None:
+    owner_conn.execute("UPDATE public.broadcast_manager SET broadcast_status = 'in_progress'")
+    refused(trigger(person, broadcast_id), 409, "broadcast_in_progress")
+    assert status(person, broadcast_id).json()["state"] == "sending"
+
+
+def test_a_broadcast_that_is_off_is_409_until_it_is_switched_on(
+    person: Person, broadcast_id: str, owner_conn: psycopg.Connection[Any]
+) -> None:
+    owner_conn.execute(
+        "UPDATE public.broadcast_manager SET is_active = FALSE, consecutive_failures = 5, failed_broadcasts = 7,"
+        " last_error_message = 'bot was kicked', last_error_time = now(), broadcast_status = 'failed'"
+    )
+    refused(trigger(person, broadcast_id), 409, "broadcast_inactive")
+    off = status(person, broadcast_id).json()
+    assert (off["state"], off["is_active"], off["consecutive_failures"]) == ("off", False, 5)
+    answer = reactivate(person, broadcast_id)
+    assert answer.status_code == 200
+    assert answer.json() == {"success": True, "message": "Broadcast switched on", "broadcast_id": broadcast_id}
+    on = status(person, broadcast_id).json()
+    assert (on["is_active"], on["consecutive_failures"], on["failed_broadcasts"]) == (True, 0, 7)
+    assert on["last_error_message"] == "bot was kicked"
+    assert trigger(person, broadcast_id).status_code == 200
+
+
+@pytest.mark.parametrize("call", [trigger, reactivate, status])
+def test_an_unknown_broadcast_is_404_and_anothers_is_403(
+    person: Person, other: Person, call: Callable[[Person, str], httpx.Response]
+) -> None:
+    theirs = other.register().json()["broadcast_id"]
+    before = status(other, theirs).json()
+    refused(call(person, str(uuid4())), 404, "broadcast_not_found")
+    refused(call(person, theirs), 403, "broadcast_forbidden")
+    assert status(other, theirs).json() == before
+
+
+@pytest.mark.parametrize("call", [trigger, reactivate, status])
+@pytest.mark.parametrize("broadcast_id", ["x", "1", "7e1018e4-5644-4031-a05c-4166cc87726", "None"])
+def test_a_malformed_id_is_400(
+    person: Person, call: Callable[[Person, str], httpx.Response], broadcast_id: str
+) -> None:
+    body = refused(call(person, broadcast_id), 400, "validation_failed")
+    assert body["details"] == {"broadcast_id": "must be a UUID"}
+
+
+def test_a_broadcast_that_an_operator_held_for_ever_can_be_read(
+    person: Person, broadcast_id: str, owner_conn: psycopg.Connection[Any]
+) -> None:
+    owner_conn.execute("UPDATE public.broadcast_manager SET next_send_time = 'infinity'")
+    assert status(person, broadcast_id).json()["next_send_time"] is None
+    assert person.http.get("/api/channels").status_code == 200
