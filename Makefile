@@ -1,5 +1,5 @@
-# Two commands for a fresh machine with Python (3.11 or newer), git and make:
-#   make demo    make test
+# Three commands for a fresh machine with Python (3.11 or newer), git and make:
+#   make demo    make serve    make test
 # Another Python: make PYTHON=python3.13 demo. Arguments for the tests: make test ARGS="--pg=system".
 
 PYTHON ?= python3
@@ -11,7 +11,7 @@ LOCK := pip-compile --quiet --all-extras --allow-unsafe --generate-hashes --stri
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--output-file requirements.lock pyproject.toml
 
-.PHONY: install demo test mutants fingerprint bench bench-full bench-live bench-backfill check revision psql lock
+.PHONY: install demo serve screenshots test mutants fingerprint bench bench-full bench-live bench-backfill check revision psql lock
 
 install: $(STAMP)
 
@@ -27,6 +27,14 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: install
 	$(BIN)/python -m demo
+
+# Dashboard and API on http://127.0.0.1:8080, until Ctrl-C: make serve, or PORT=8081 make serve
+serve: install
+	@exec $(BIN)/python -m pyapi.serve
+
+# The pictures of docs/dashboard.md, by an installed Chromium.
+screenshots: install
+	$(BIN)/python -m tests.dashboard.screenshots
 
 test: install
 	$(BIN)/pytest $(ARGS)

@@ -193,13 +193,10 @@ def _drop_what_the_demo_made(conn: psycopg.Connection[Any]) -> None:
         role for (role,) in conn.execute(sql.SQL("SELECT role_to_drop FROM public.{}").format(sql.Identifier(MARK)))
     ]
     _drop(conn, "VIEW", _names("views"))
+    # Of the routines some take a row of a table, and others are called by its triggers.
+    _drop_routines(conn, taking_rows=True)
     _drop(conn, "TABLE", [*OLD_TABLES, *_names("tables"), VERSION_TABLE, MARK])
-    for (routine,) in conn.execute(
-        "SELECT p.oid::regprocedure::text FROM pg_proc AS p"
-        " WHERE p.pronamespace = 'public'::regnamespace AND p.proname = ANY (%s)",
-        [[*_names("functions"), *_names("procedures")]],
-    ).fetchall():
-        conn.execute(sql.SQL("DROP ROUTINE {}").format(sql.SQL(routine)))
+    _drop_routines(conn)
     _drop(conn, "TYPE", [*OLD_TYPES])
     for role in roles:
         _drop_role(conn, role)
@@ -209,6 +206,16 @@ def _drop(conn: psycopg.Connection[Any], kind: str, names: list[str]) -> None:
     # All in one statement, since the tables' keys point at each other.
     listed = sql.SQL(", ").join(sql.Identifier("public", name) for name in names)
     conn.execute(sql.SQL("DROP {} IF EXISTS {}").format(sql.SQL(kind), listed))
+
+
+def _drop_routines(conn: psycopg.Connection[Any], *, taking_rows: bool = False) -> None:
+    for (routine,) in conn.execute(
+        "SELECT p.oid::regprocedure::text FROM pg_proc AS p"
+        " WHERE p.pronamespace = 'public'::regnamespace AND p.proname = ANY (%s)"
+        " AND (NOT %s OR EXISTS (SELECT FROM pg_type AS t WHERE t.oid = ANY (p.proargtypes) AND t.typtype = 'c'))",
+        [[*_names("functions"), *_names("procedures")], taking_rows],
+    ).fetchall():
+        conn.execute(sql.SQL("DROP ROUTINE {}").format(sql.SQL(routine)))
 
 
 def _drop_role(conn: psycopg.Connection[Any], role: str) -> None:

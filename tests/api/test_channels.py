@@ -136,7 +136,8 @@ def test_channels_of_other_writers_are_seen_as_well(person: Person, owner_conn: 
         ({"sub_1_price": True}, {"sub_1_price"}),
         ({"open_channel_title": 5}, {"open_channel_title"}),
     ],
-    ids=str,
+    # The same names in each of pytest-xdist's workers.
+    ids=lambda value: str(sorted(value)),
 )
 def test_wrong_fields_are_named_and_nothing_is_stored(
     person: Person, owner_conn: psycopg.Connection[Any], changes: dict[str, Any], fields: set[str]

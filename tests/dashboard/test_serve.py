@@ -1,0 +1,154 @@
+"""`make serve`: one command that starts everything, stops everything, and finds what was there."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from pyapi.serve import DEMO_PASSWORD, DEMO_USERS
+from tests.dashboard.test_events import listening
+from tests.dashboard.visitor import channel_form, csrf_of, log_in
+from tests.databases import ROOT, add_user, connect
+
+CLIENT = "7e1018e4-5644-4031-a05c-4166cc877264"
+
+
+@contextmanager
+def serving(folder: Path, **environment: str) -> Iterator[tuple[str, list[str]]]:
+    """Run it until it says that Ctrl-C stops it; gives its address and what it said, and stops it in the end."""
+    said: list[str] = []
+    keep = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "JWT_SECRET_KEY"}}
+    with subprocess.Popen(
+        [sys.executable, "-m", "pyapi.serve", str(folder)],
+        cwd=ROOT,
+        env={**keep, "PORT": "0", **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+        # Ctrl-C reaches everything that was started in a terminal, the embedded server too.
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                said.append(line)
+                if line.startswith("Ctrl-C"):
+                    break
+            address = re.search(r"Dashboard: +(\S+)/", "".join(said))
+            assert address, said
+            yield address[1], said
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            said.extend(process.stdout)
+            assert process.wait() == 0, said
+    assert said[-1] == "Stopped.\n"
+
+
+def test_second_start_finds_what_was_there(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as (url, said), httpx.Client(base_url=url, timeout=30) as http:
+        assert [f"Demo login: {user} / {DEMO_PASSWORD}\n" in said for user in DEMO_USERS] == [True, True]
+        assert log_in(http, "mara.kessler", DEMO_PASSWORD).status_code == 303
+        page = http.get("/").text
+        for shown in ("4 of 10 channels", "Sent", "Failed", "Switched off after 5 failures", "Scheduled"):
+            assert shown in page
+        form = channel_form(open_channel_title="Kept over a restart")
+        assert http.post("/channels/new", data={"csrf": csrf_of(http.get("/")), **form}).status_code == 303
+        cookies = http.cookies
+    assert not (tmp_path / "data" / "cluster" / "postmaster.pid").exists()
+    with serving(tmp_path / "data") as (url, said), httpx.Client(base_url=url, cookies=cookies, timeout=30) as http:
+        assert "5 of 10 channels" in http.get("/").text
+        assert "Kept over a restart" in http.get("/").text
+        me = http.post("/api/auth/login", json={"username": "mara.kessler", "password": DEMO_PASSWORD}).json()
+        assert me["user_id"] == CLIENT
+        http.post("/logout", data={"csrf": csrf_of(http.get("/"))})
+        log_in(http, "operator", DEMO_PASSWORD)
+        report = http.get("/operator").text
+        assert "Nothing breaks the rule." in report
+        assert "says what this release says" in report
+
+
+def test_start_after_one_that_was_interrupted_fills_in_the_demo_data(tmp_path: Path) -> None:
+    with serving(tmp_path / "data"), connect(superuser_url(tmp_path / "data")) as conn:
+        conn.execute("DELETE FROM public.registered_users")
+    with serving(tmp_path / "data") as (_, said):
+        assert [line for line in said if "Demo login" in line]
+
+
+def test_open_dashboard_does_not_keep_it_from_stopping(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        with serving(tmp_path / "data") as (url, _):
+            http = stack.enter_context(httpx.Client(base_url=url, timeout=30))
+            log_in(http, "mara.kessler", DEMO_PASSWORD)
+            events = stack.enter_context(listening(http))
+        # It has stopped. The stream has an end; a cut one would raise here.
+        assert list(events) == []
+
+
+def test_database_of_ones_own_gets_no_demo_data(tmp_path: Path, old_database: str) -> None:
+    with connect(old_database) as conn:
+        add_user(conn)
+        with serving(tmp_path / "unused", DATABASE_URL=old_database) as (url, said):
+            assert not [line for line in said if "Demo login" in line]
+            assert httpx.get(f"{url}/login").status_code == 200
+        assert conn.execute("SELECT count(*) FROM public.registered_users").fetchone() == (1,)
+        assert conn.execute("SELECT to_regclass('public.broadcast_manager_settings') IS NOT NULL").fetchone() == (True,)
+    assert not (tmp_path / "unused").exists()
+
+
+def superuser_url(folder: Path) -> str:
+    """The database of the server that runs in a folder."""
+    lines = (folder / "cluster" / "postmaster.pid").read_text().splitlines()
+    return f"postgresql://postgres@/telepaypsql?host={quote(lines[4])}&port={lines[3]}"
+
+
+def run(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run it where it ends by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "pyapi.serve", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_port_that_is_taken_is_told_and_nothing_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run(tmp_path / "data", PORT=str(taken.getsockname()[1]))
+    assert done.returncode == 2
+    assert "can not be used (Address already in use)" in done.stderr
+    assert "PORT=" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"PORT": "http"}, "PORT must be a number"),
+        ({"PORT": "70000"}, "PORT must be a number"),
+        ({"PORT": "0", "DATABASE_URL": "mysql://x"}, "must begin with postgresql://"),
+        ({"PORT": "0", "JWT_SECRET_KEY": "short", "DATABASE_URL": ""}, "JWT_SECRET_KEY is too short"),
+    ],
+)
+def test_wrong_use_is_one_sentence(tmp_path: Path, environment: dict[str, str], sentence: str) -> None:
+    done = run(tmp_path / "data", **environment)
+    assert (done.returncode, sentence in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+
+
+def test_application_is_no_owner(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as (url, _):
+        assert httpx.get(f"{url}/api/health").status_code == 200
+        with connect(superuser_url(tmp_path / "data")) as conn:
+            users = conn.execute(
+                "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'broadcast-manager%'"
+            ).fetchall()
+    assert users == [("paygateprime_api",)]

@@ -1,0 +1,69 @@
+"""Uses the dashboard as a browser without a script does: pages, forms, cookies."""
+
+from dataclasses import dataclass
+from html.parser import HTMLParser
+
+import httpx
+
+from tests.api.calls import PASSWORD, Person, registration
+
+
+class _Values(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_name: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "input" and (name := found.get("name")):
+            self.by_name[name] = found.get("value") or ""
+
+
+def csrf_of(answer: httpx.Response) -> str:
+    """The token that a page's forms carry."""
+    values = _Values()
+    values.feed(answer.text)
+    return values.by_name["csrf"]
+
+
+def log_in(http: httpx.Client, username: str, password: str = PASSWORD) -> httpx.Response:
+    """Open the login page and send its form."""
+    form = {"csrf": csrf_of(http.get("/login")), "username": username, "password": password}
+    return http.post("/login", data=form)
+
+
+def channel_form(**changes: str) -> dict[str, str]:
+    """A channel as the form sends it."""
+    channel = {name: str(value) for name, value in registration().items()}
+    return channel | {"notification_status": "true"} | changes
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A user who has signed in, and a connection that keeps the cookies."""
+
+    person: Person
+    http: httpx.Client
+
+    @classmethod
+    def signed_in(cls, base_url: str, person: Person) -> "Visitor":
+        """Sign in with the tests' password."""
+        http = httpx.Client(base_url=base_url, timeout=30)
+        answer = log_in(http, person.username)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/"), answer.text
+        return cls(person, http)
+
+    def send(self, path: str, **fields: str) -> httpx.Response:
+        """Send a form with the session's token."""
+        return self.http.post(path, data={"csrf": self.csrf()} | fields)
+
+    def csrf(self) -> str:
+        """The token of this session."""
+        return csrf_of(self.http.get("/"))
+
+    def register(self, **changes: str) -> str:
+        """Register a channel by the form; the path of its pages."""
+        form = channel_form(**changes)
+        answer = self.send("/channels/new", **form)
+        assert (answer.status_code, answer.headers.get("location")) == (303, "/"), answer.text
+        return f"/channels/{form['open_channel_id']}/{form['closed_channel_id']}"
