@@ -36,8 +36,11 @@ serve: install
 screenshots: install
 	$(BIN)/python -m tests.dashboard.screenshots
 
+# As many processes as there are cores; make test JOBS=0 runs in one, as -s and --pdb need it.
+JOBS ?= logical
+
 test: install
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(JOBS) $(ARGS)
 
 # Which tests fail when a mechanism of the rule is taken away.
 mutants: install
