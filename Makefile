@@ -11,7 +11,7 @@ LOCK := pip-compile --quiet --all-extras --allow-unsafe --generate-hashes --stri
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--output-file requirements.lock pyproject.toml
 
-.PHONY: install demo serve screenshots test mutants fingerprint bench bench-full bench-live bench-backfill check revision psql lock
+.PHONY: install demo serve screenshots test mutants fingerprint bench bench-full bench-live bench-backfill bench-delivery check revision psql lock
 
 install: $(STAMP)
 
@@ -68,6 +68,10 @@ bench-live: install
 # The backfill against one bare INSERT ... SELECT.
 bench-backfill: install
 	$(BIN)/python -m benchmarks.backfill --channels $(CHANNELS) $(ARGS)
+
+# Claiming and finishing broadcasts against other queues, growth of the tables, and from a click to the first request.
+bench-delivery: install
+	$(BIN)/python -m benchmarks.delivery $(ARGS)
 
 check: install
 	$(BIN)/ruff format --check

@@ -151,3 +151,7 @@ FROM (
     )
 ) AS s (open_id, status, is_active, last_sent, next_send, sent, failed, in_a_row, error, error_at)
 WHERE b.open_channel_id = s.open_id;
+
+-- Five failures in a row are a matter of half a minute here, not of an hour and a quarter.
+UPDATE public.broadcast_manager_settings
+SET retry_pause = '2 seconds', max_retry_pause = '10 seconds';

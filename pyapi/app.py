@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from pyapi.accounts import AccountInactive, LoginFailed
-from pyapi.api import auth, broadcasts, channels, health
+from pyapi.api import auth, broadcasts, channels, execute, health
 from pyapi.api.body_limit import BodyLimitMiddleware
 from pyapi.api.failures import answer_failure
 from pyapi.changes import Changes
@@ -21,6 +21,7 @@ from pyapi.login_limit import LoginLimit, LoginRateLimited
 from pyapi.pool import make_pool
 from pyapi.settings import Settings
 from pyapi.tokens import TokenInvalid
+from pyapi.worker_settings import WorkerSettings
 
 # What failure_of() knows how to tell.
 _FAILURES: tuple[type[Exception], ...] = (
@@ -49,11 +50,12 @@ class _Application(FastAPI):
         return document
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, delivery: WorkerSettings | None = None) -> FastAPI:
     """The application; it starts whether or not the database answers.
 
     Args:
         settings: also found in ``app.state.settings``, beside ``pool``, ``changes`` and ``login_limit``.
+        delivery: with what POST /api/broadcast/execute sends, a database role of its own among it; None: not at all.
     """
 
     @asynccontextmanager
@@ -74,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings = settings
+    app.state.delivery = delivery
     app.state.login_limit = LoginLimit(settings)
     app.add_middleware(BodyLimitMiddleware)
     if settings.cors_origins:
@@ -84,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["Retry-After"],
         )
-    for router in (auth.router, channels.router, broadcasts.router, health.router):
+    for router in (auth.router, channels.router, broadcasts.router, execute.router, health.router):
         app.include_router(router, prefix="/api")
     install_dashboard(app, _FAILURES, answer_failure)
     return app

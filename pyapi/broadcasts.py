@@ -103,7 +103,8 @@ def _insert(conn: Connection[Any], channel: Channel) -> UUID:
         read = Cursor(conn, row_factory=scalar_row)
         with _one_round_trip(conn):
             Cursor(conn).execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
-            read.execute(QUERIES["read_broadcast_id"], pair)
+            # Not prepared: where the INSERT fails, the server skips a PREPARE that psycopg takes for done.
+            read.execute(QUERIES["read_broadcast_id"], pair, prepare=False)
         # Not inside: a fetch there would cost a round trip of its own before the closing Sync.
         return _found(read.fetchone(), pair)
 
@@ -114,7 +115,7 @@ async def _insert_async(conn: AsyncConnection[Any], channel: Channel) -> UUID:
         read = AsyncCursor(conn, row_factory=scalar_row)
         async with _one_round_trip_async(conn):
             await AsyncCursor(conn).execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
-            await read.execute(QUERIES["read_broadcast_id"], pair)
+            await read.execute(QUERIES["read_broadcast_id"], pair, prepare=False)
         return _found(await read.fetchone(), pair)
 
 

@@ -25,7 +25,7 @@ from pyapi.settings import SettingsInvalid, read_settings
 from pyapi.telegram import RequestRefused
 from pyapi.web_server import listen, web_server
 from pyapi.worker import TokenRefused, run_round, work
-from pyapi.worker_settings import read_worker_settings
+from pyapi.worker_settings import read_worker_settings, worker_settings_if_any
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,7 +49,8 @@ def configure() -> None:
             structlog.processors.TimeStamper(fmt="iso"),
             structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # The stream of the moment: who calls this more than once in a process may have changed it.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
 
 
@@ -158,10 +159,11 @@ def api(
     """Serve the channel API and the dashboard, until Ctrl-C; the settings are environment variables.
 
     DATABASE_URL as a member of the role broadcast_manager_api; JWT_SECRET_KEY of 32 bytes or more; CORS_ORIGINS.
+    For POST /api/broadcast/execute also TELEGRAM_BOT_TOKEN, and WORKER_DATABASE_URL as for worker.
     Exit code 2: a setting is missing or wrong, or the address can not be had.
     """
     try:
-        application = create_app(read_settings())
+        application = create_app(read_settings(), worker_settings_if_any())
         listener = listen(host, port)
     except SettingsInvalid as error:
         _give_up(str(error))

@@ -405,3 +405,9 @@ SELECT public.release_expired_claims();
 -- name: forget_old_deliveries
 -- Deletes what is older than the settings keep.
 SELECT public.forget_old_deliveries();
+
+-- name: any_user
+-- One row where there is a user at all.
+SELECT TRUE AS found
+FROM public.registered_users
+LIMIT 1;

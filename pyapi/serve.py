@@ -1,13 +1,16 @@
 """Everything at once, to look at and to try: `python -m pyapi.serve [FOLDER]` in a checkout.
 
 A PostgreSQL (embedded, kept in FOLDER, .pgdata-serve without it; or DATABASE_URL), `alembic upgrade head`, demo data
-where the tables were made just now, and API and dashboard on http://127.0.0.1:8080 (PORT takes another).
+where the tables were made just now, API and dashboard on http://127.0.0.1:8080 (PORT takes another), and a worker that
+sends: by the bot of TELEGRAM_BOT_TOKEN, or to a stand-in for Telegram whose page shows what was sent. The stand-in is
+for the embedded database only: in somebody's own it would mark as sent what nobody got.
 """
 
 import os
 import secrets
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +35,7 @@ from pyapi.embedded import EmbeddedServerError, embedded_server
 from pyapi.queries import QUERIES
 from pyapi.settings import Settings, SettingsInvalid, read_settings
 from pyapi.web_server import listen, web_server
+from pyapi.worker_settings import worker_settings_if_any
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / ".pgdata-serve"
@@ -40,6 +44,7 @@ DEFAULT_PORT = 8080
 OWNER = "paygateprime"
 DATABASE = "telepaypsql"
 API_ROLE = "paygateprime_api"
+WORKER_ROLE = "paygateprime_worker"
 DEMO_USERS = ("mara.kessler", "operator")
 DEMO_PASSWORD = "try-it-out"  # noqa: S105
 
@@ -52,10 +57,11 @@ class ServeError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where the tables are: as their owner, and as the application connects; the folder that is ours, if any."""
+    """Where the tables are: as their owner, as API and worker connect; the folder that is ours, if any."""
 
     owner_url: str
     api_url: str
+    worker_url: str
     folder: Path | None
 
 
@@ -103,9 +109,14 @@ def serve(port: int, folder: Path) -> None:
     # Before anything else starts, so that a taken port leaves nothing behind.
     with _listening(port) as listener, _database(folder) as place:
         demo_users = _upgrade_and_fill(place)
-        app = create_app(_settings(place))
-        _tell(listener.getsockname()[1], demo_users)
-        web_server(app, log_level="warning").run(sockets=[listener])
+        settings = _settings(place)
+        with _telegram(place) as telegram_url, _worker(place):
+            app = create_app(settings, worker_settings_if_any())
+
+            def tell() -> None:
+                _tell(listener.getsockname()[1], telegram_url, demo_users)
+
+            web_server(app, log_level="warning", on_started=tell).run(sockets=[listener])
 
 
 @contextmanager
@@ -125,12 +136,13 @@ def _listening(port: int) -> Iterator[socket.socket]:
 def _database(folder: Path) -> Iterator[Place]:
     if os.environ.get("DATABASE_URL", "").strip():
         url = database_url()
-        yield Place(url, url, None)
+        yield Place(url, url, url, None)
         return
     _say(f"Starting PostgreSQL in {folder.name} …")
     with embedded_server(folder) as superuser_url, psycopg.connect(superuser_url, autocommit=True) as conn:
         _make_role(conn, OWNER, "LOGIN CREATEROLE")
         _make_role(conn, API_ROLE, "LOGIN")
+        _make_role(conn, WORKER_ROLE, "LOGIN")
         if conn.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
             conn.execute(
                 sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0").format(
@@ -138,7 +150,8 @@ def _database(folder: Path) -> Iterator[Place]:
                 )
             )
         place = f"@/{DATABASE}?host={quote(conn.info.host, safe='')}&port={conn.info.port}"
-        yield Place(f"postgresql://{OWNER}{place}", f"postgresql://{API_ROLE}{place}", folder)
+        owner_url, api_url, worker_url = (f"postgresql://{role}{place}" for role in (OWNER, API_ROLE, WORKER_ROLE))
+        yield Place(owner_url, api_url, worker_url, folder)
 
 
 def _make_role(conn: psycopg.Connection[Any], role: str, options: LiteralString) -> None:
@@ -158,6 +171,7 @@ def _upgrade_and_fill(place: Place) -> list[str]:
                 _fill(conn)
         if place.folder:
             conn.execute(sql.SQL("GRANT broadcast_manager_api TO {}").format(sql.Identifier(API_ROLE)))
+            conn.execute(sql.SQL("GRANT broadcast_manager_worker TO {}").format(sql.Identifier(WORKER_ROLE)))
         return [user for user in DEMO_USERS if _has_demo_password(conn, user)]
 
 
@@ -177,6 +191,33 @@ def _has_demo_password(conn: psycopg.Connection[Any], user: str) -> bool:
         return False
 
 
+@contextmanager
+def _telegram(place: Place) -> Iterator[str | None]:
+    """The stand-in's address, None where there is none."""
+    if place.folder is None or os.environ.get("TELEGRAM_BOT_TOKEN"):
+        yield None
+        return
+    # Part of the tests, so that the checkout has one stand-in and not two.
+    from tests.bot_api.server import TOKEN, running
+
+    with running() as url:
+        os.environ |= {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_API_BASE_URL": url}
+        yield url
+
+
+@contextmanager
+def _worker(place: Place) -> Iterator[None]:
+    if not os.environ.get("TELEGRAM_BOT_TOKEN"):
+        yield
+        return
+    os.environ["WORKER_DATABASE_URL"] = place.worker_url
+    with subprocess.Popen([sys.executable, "-c", "from pyapi.cli import app; app()", "worker"]) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
 def _settings(place: Place) -> Settings:
     os.environ["DATABASE_URL"] = place.api_url
     if not os.environ.get("JWT_SECRET_KEY"):
@@ -193,9 +234,11 @@ def _kept_secret(folder: Path) -> str:
     return path.read_text()
 
 
-def _tell(port: int, demo_users: list[str]) -> None:
+def _tell(port: int, telegram_url: str | None, demo_users: list[str]) -> None:
     _say(f"\nDashboard:  http://{HOST}:{port}/")
     _say(f"API:        http://{HOST}:{port}/docs")
+    if telegram_url:
+        _say(f"Telegram:   {telegram_url}/ (a stand-in: shows what was sent)")
     for user in demo_users:
         _say(f"Demo login: {user} / {DEMO_PASSWORD}")
     _say("Ctrl-C stops everything.\n")

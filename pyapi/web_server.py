@@ -1,6 +1,7 @@
 """Runs the application under uvicorn, so that it stops at once even while dashboards are open."""
 
 import socket
+from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,9 +17,16 @@ class WebServer(uvicorn.Server):
     event stream stays open for hours: the streams are ended first.
     """
 
-    def __init__(self, app: FastAPI, config: uvicorn.Config) -> None:
+    def __init__(self, app: FastAPI, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
         super().__init__(config)
         self._app = app
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does, then tell; signals have reached this server for a while by now."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the event streams, then stop as uvicorn does."""
@@ -28,15 +36,17 @@ class WebServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def web_server(app: FastAPI, *, log_level: str = "info") -> WebServer:
+def web_server(app: FastAPI, *, log_level: str = "info", on_started: Callable[[], None] = lambda: None) -> WebServer:
     """The server for the application; ``run(sockets=[…])`` serves until SIGINT or SIGTERM.
 
     Args:
         app: what create_app() gave.
         log_level: uvicorn's, for its log of requests and errors.
+        on_started: called once it serves, and is stopped by a signal.
     """
     # Tokens are in cookies and headers, never in a URL, so that the access log holds none.
-    return WebServer(app, uvicorn.Config(app, log_level=log_level, timeout_graceful_shutdown=_GRACE_SECONDS))
+    config = uvicorn.Config(app, log_level=log_level, timeout_graceful_shutdown=_GRACE_SECONDS)
+    return WebServer(app, config, on_started)
 
 
 def listen(host: str, port: int) -> socket.socket:

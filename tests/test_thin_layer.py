@@ -298,6 +298,19 @@ REFUSALS = pytest.mark.parametrize(
 )
 
 
+def test_refusals_behind_raw_savepoints_do_not_spoil_the_connection(database: str, channel: Channel) -> None:
+    with connect(database, autocommit=False) as conn:
+        insert_channel(conn, channel)
+        # As often as psycopg waits before it prepares a statement, and a few more times.
+        for _ in range(8):
+            conn.execute("SAVEPOINT before")
+            with pytest.raises(ChannelPairTaken):
+                insert_channel(conn, channel)
+            conn.execute("ROLLBACK TO SAVEPOINT before")
+        other = replace(channel, open_channel_id="-1009999999", closed_channel_id="-1009999998")
+        assert insert_channel(conn, other) == read_broadcast_id(conn, "-1009999999", "-1009999998")
+
+
 @REFUSALS
 @pytest.mark.parametrize("autocommit", [True, False])
 def test_refusals_come_typed(

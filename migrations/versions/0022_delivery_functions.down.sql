@@ -1,7 +1,7 @@
 DROP FUNCTION public.forget_old_deliveries();
 DROP FUNCTION public.release_expired_claims();
 DROP FUNCTION public.finish_broadcast(bigint, text);
-DROP FUNCTION public.record_part(bigint, text, text, bigint, text, text, interval);
+DROP FUNCTION public.record_part(bigint, text, integer, text, bigint, text, text, interval);
 DROP FUNCTION public.intend_part(bigint, text, text);
 DROP FUNCTION public.record_message_deleted(text, bigint);
 DROP FUNCTION public.messages_to_delete(bigint);

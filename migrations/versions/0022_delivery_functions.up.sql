@@ -135,12 +135,15 @@ AS $$
     FROM public.broadcast_deliveries AS d
     INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
     CROSS JOIN LATERAL (
-        VALUES (b.open_channel_id, b.last_open_message_id), (b.closed_channel_id, b.last_closed_message_id)
-    ) AS v (chat_id, message_id)
+        VALUES ('open', b.open_channel_id, b.last_open_message_id), ('closed', b.closed_channel_id, b.last_closed_message_id)
+    ) AS v (part, chat_id, message_id)
     WHERE d.id = messages_to_delete.delivery_id
         AND v.message_id IS NOT NULL
-        AND NOT EXISTS (SELECT FROM public.broadcast_deliveries AS e WHERE e.broadcast_id = b.id AND e.outcome IS NOT NULL)
-        AND NOT EXISTS (SELECT FROM public.broadcast_delivery_parts AS p WHERE p.delivery_id = d.id AND p.state = 'sent');
+        AND NOT EXISTS (
+            SELECT FROM public.broadcast_deliveries AS e
+            INNER JOIN public.broadcast_delivery_parts AS p ON e.id = p.delivery_id
+            WHERE e.broadcast_id = b.id AND p.part = v.part AND p.state = 'sent'
+        );
 $$;
 
 COMMENT ON FUNCTION public.messages_to_delete(bigint) IS
@@ -164,6 +167,7 @@ REVOKE ALL ON FUNCTION public.record_message_deleted(text, bigint) FROM public;
 
 CREATE OR REPLACE FUNCTION public.intend_part(delivery_id bigint, worker text, part text)
 RETURNS TABLE (
+    attempt integer,
     send_at timestamptz,
     chat_id text,
     open_channel_id text,
@@ -190,6 +194,7 @@ DECLARE
     c public.main_clients_database;
     slot timestamptz := clock_timestamp();
     to_chat text;
+    number integer;
 BEGIN
     SELECT m.* INTO s FROM public.broadcast_manager_settings AS m;
     PERFORM FROM public.broadcast_deliveries AS d
@@ -223,16 +228,20 @@ BEGIN
         SELECT greatest(slot, max(p.send_at) + s.chat_interval) INTO slot
         FROM public.broadcast_delivery_parts AS p
         WHERE p.chat_id = to_chat AND p.send_at > slot - s.chat_interval;
+    ELSE
+        -- Telegram's retry_after is obeyed without limits of our own, too.
+        SELECT greatest(b.next_slot, slot) INTO slot FROM public.broadcast_bot_slot AS b;
     END IF;
 
-    INSERT INTO public.broadcast_delivery_parts (delivery_id, part, attempt, chat_id, send_at)
+    INSERT INTO public.broadcast_delivery_parts AS made (delivery_id, part, attempt, chat_id, send_at)
     SELECT intend_part.delivery_id, intend_part.part, coalesce(max(p.attempt), 0) + 1, to_chat, slot
     FROM public.broadcast_delivery_parts AS p
-    WHERE p.delivery_id = intend_part.delivery_id AND p.part = intend_part.part;
+    WHERE p.delivery_id = intend_part.delivery_id AND p.part = intend_part.part
+    RETURNING made.attempt INTO number;
     UPDATE public.broadcast_deliveries AS d SET lease_until = slot + s.claim_lease WHERE d.id = intend_part.delivery_id;
 
     RETURN QUERY SELECT
-        slot, to_chat,
+        number, slot, to_chat,
         c.open_channel_id::text, c.open_channel_title::text, c.open_channel_description::text,
         c.closed_channel_id::text, c.closed_channel_title::text, c.closed_channel_description::text,
         c.closed_channel_donation_message::text,
@@ -247,6 +256,7 @@ REVOKE ALL ON FUNCTION public.intend_part(bigint, text, text) FROM public;
 CREATE OR REPLACE FUNCTION public.record_part(
     delivery_id bigint,
     part text,
+    attempt integer,
     outcome text,
     message_id bigint DEFAULT NULL,
     error_code text DEFAULT NULL,
@@ -268,6 +278,8 @@ BEGIN
         error_message = record_part.error_message
     WHERE p.delivery_id = record_part.delivery_id
         AND p.part = record_part.part
+        -- A record that comes late does not speak of a later attempt.
+        AND p.attempt = record_part.attempt
         AND p.state IN ('intended', 'unknown');
     IF outcome = 'sent' THEN
         UPDATE public.broadcast_manager AS b
@@ -284,9 +296,9 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION public.record_part(bigint, text, text, bigint, text, text, interval) IS
+COMMENT ON FUNCTION public.record_part(bigint, text, integer, text, bigint, text, text, interval) IS
 'Notes what became of a part: sent with its message id, failed with the reason, or unknown; retry_after holds all workers back.';
-REVOKE ALL ON FUNCTION public.record_part(bigint, text, text, bigint, text, text, interval) FROM public;
+REVOKE ALL ON FUNCTION public.record_part(bigint, text, integer, text, bigint, text, text, interval) FROM public;
 
 CREATE OR REPLACE FUNCTION public.finish_broadcast(delivery_id bigint, worker text)
 RETURNS text
@@ -310,6 +322,13 @@ BEGIN
     IF NOT FOUND THEN
         RETURN 'lost';
     END IF;
+    -- Whoever ends a claim with a part still intended could not note what became of it.
+    UPDATE public.broadcast_delivery_parts AS p
+    SET state = 'unknown',
+        decided_at = clock_timestamp(),
+        error_code = 'not_heard_of',
+        error_message = 'The worker was not heard of again.'
+    WHERE p.delivery_id = d.id AND p.state = 'intended';
     SELECT m.* INTO b FROM public.broadcast_manager AS m WHERE m.id = d.broadcast_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         UPDATE public.broadcast_deliveries AS m
@@ -352,7 +371,8 @@ BEGIN
         )
     ORDER BY p.decided_at DESC
     LIMIT 1;
-    IF NOT FOUND OR failure.error_code = 'rate_limited' THEN
+    -- What is no fault of the channel's is tried again without being counted.
+    IF NOT FOUND OR failure.error_code IN ('rate_limited', 'network', 'unauthorized', 'worker_stopped') THEN
         UPDATE public.broadcast_deliveries AS m SET worker = NULL, lease_until = NULL WHERE m.id = d.id;
         UPDATE public.broadcast_manager AS m
         SET broadcast_status = 'pending', next_send_time = now(), updated_at = now()
@@ -401,12 +421,6 @@ BEGIN
         WHERE m.finished_at IS NULL AND m.lease_until < clock_timestamp()
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
-        UPDATE public.broadcast_delivery_parts AS p
-        SET state = 'unknown',
-            decided_at = clock_timestamp(),
-            error_code = 'worker_died',
-            error_message = 'The worker was not heard of again.'
-        WHERE p.delivery_id = d.id AND p.state = 'intended';
         PERFORM public.finish_broadcast(d.id, d.worker);
         released := released + 1;
     END LOOP;

@@ -139,7 +139,7 @@ class BroadcastAnswer(BaseModel):
     open_channel_id: str
     closed_channel_id: str
     broadcast_status: str | None
-    state: Literal["off", "sending", "queued", "failed", "sent", "skipped", "scheduled"]
+    state: Literal["off", "sending", "queued", "failed", "unknown", "sent", "skipped", "scheduled"]
     is_active: bool | None
     next_send_time: datetime | None
     last_sent_time: datetime | None
@@ -168,3 +168,24 @@ class Illness(ErrorAnswer):
     status: Literal["unhealthy"]
     database: Literal["ok", "unavailable", "not_ready"]
     rule: dict[str, bool]
+
+
+class ExecuteResult(BaseModel):
+    """How one broadcast of a round ended: sent, unknown, failed, switched_off, released, channel_gone or lost."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    broadcast_id: UUID
+    outcome: str
+    error: str | None = None
+
+
+class ExecuteAnswer(BaseModel):
+    """What one round did; those of unknown fate count as failed."""
+
+    success: Literal[True] = True
+    total_broadcasts: int
+    successful: int
+    failed: int
+    execution_time_seconds: float
+    results: list[ExecuteResult]

@@ -91,6 +91,14 @@ BROADCAST = {
     "last_error_time": "2026-10-28T09:00:01.914460+00:00",
     "retry_after_seconds": 0,
 }
+EXECUTED = {
+    "success": True,
+    "total_broadcasts": 1,
+    "successful": 1,
+    "failed": 0,
+    "execution_time_seconds": 0.412,
+    "results": [{"broadcast_id": BROADCAST_ID, "outcome": "sent"}],
+}
 _RULE = {
     "broadcast_manager_client_id_pair_fkey": True,
     "create_broadcast_rows": True,

@@ -52,6 +52,16 @@ DATABASE_UNAVAILABLE = Failure(
 DATABASE_NOT_READY = Failure(
     503, "database_not_ready", "The database is not upgraded, or this service may not use it: an operator must look"
 )
+OPERATORS_ONLY = Failure(403, "operators_only", "Only operators may do this")
+DELIVERY_NOT_CONFIGURED = Failure(
+    503, "delivery_not_configured", "This service can not send: it has no bot token that Telegram accepts"
+)
+TELEGRAM_UNAVAILABLE = Failure(
+    503,
+    "telegram_unavailable",
+    "Telegram can not be reached right now; try again in a moment",
+    headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+)
 INTERNAL_ERROR = Failure(500, "internal_error", "Something went wrong on our side")
 RULE_BROKEN = "The channel's broadcast could not be kept in order; nothing was stored"
 PAYLOAD_TOO_LARGE = Failure(413, "content_too_large", "The request is too large")

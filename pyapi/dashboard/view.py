@@ -35,6 +35,12 @@ _STATES = {
         State("sending", "Sending", "busy sending"),
         State("sent", "Sent", "good"),
         State("failed", "Failed", "failed", "The last send failed."),
+        State(
+            "unknown",
+            "Unknown",
+            "odd",
+            "It is not known whether the last messages were sent. Look into the channels; resend if one is missing.",
+        ),
         State("skipped", "Skipped", "warn", "The last send was skipped."),
         State("off", "Switched off", "warn", "Switched off."),
     )

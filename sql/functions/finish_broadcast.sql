@@ -20,6 +20,13 @@ BEGIN
     IF NOT FOUND THEN
         RETURN 'lost';
     END IF;
+    -- Whoever ends a claim with a part still intended could not note what became of it.
+    UPDATE public.broadcast_delivery_parts AS p
+    SET state = 'unknown',
+        decided_at = clock_timestamp(),
+        error_code = 'not_heard_of',
+        error_message = 'The worker was not heard of again.'
+    WHERE p.delivery_id = d.id AND p.state = 'intended';
     SELECT m.* INTO b FROM public.broadcast_manager AS m WHERE m.id = d.broadcast_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         UPDATE public.broadcast_deliveries AS m
@@ -62,7 +69,8 @@ BEGIN
         )
     ORDER BY p.decided_at DESC
     LIMIT 1;
-    IF NOT FOUND OR failure.error_code = 'rate_limited' THEN
+    -- What is no fault of the channel's is tried again without being counted.
+    IF NOT FOUND OR failure.error_code IN ('rate_limited', 'network', 'unauthorized', 'worker_stopped') THEN
         UPDATE public.broadcast_deliveries AS m SET worker = NULL, lease_until = NULL WHERE m.id = d.id;
         UPDATE public.broadcast_manager AS m
         SET broadcast_status = 'pending', next_send_time = now(), updated_at = now()

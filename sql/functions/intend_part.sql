@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION public.intend_part(delivery_id bigint, worker text, part text)
 RETURNS TABLE (
+    attempt integer,
     send_at timestamptz,
     chat_id text,
     open_channel_id text,
@@ -26,6 +27,7 @@ DECLARE
     c public.main_clients_database;
     slot timestamptz := clock_timestamp();
     to_chat text;
+    number integer;
 BEGIN
     SELECT m.* INTO s FROM public.broadcast_manager_settings AS m;
     PERFORM FROM public.broadcast_deliveries AS d
@@ -59,16 +61,20 @@ BEGIN
         SELECT greatest(slot, max(p.send_at) + s.chat_interval) INTO slot
         FROM public.broadcast_delivery_parts AS p
         WHERE p.chat_id = to_chat AND p.send_at > slot - s.chat_interval;
+    ELSE
+        -- Telegram's retry_after is obeyed without limits of our own, too.
+        SELECT greatest(b.next_slot, slot) INTO slot FROM public.broadcast_bot_slot AS b;
     END IF;
 
-    INSERT INTO public.broadcast_delivery_parts (delivery_id, part, attempt, chat_id, send_at)
+    INSERT INTO public.broadcast_delivery_parts AS made (delivery_id, part, attempt, chat_id, send_at)
     SELECT intend_part.delivery_id, intend_part.part, coalesce(max(p.attempt), 0) + 1, to_chat, slot
     FROM public.broadcast_delivery_parts AS p
-    WHERE p.delivery_id = intend_part.delivery_id AND p.part = intend_part.part;
+    WHERE p.delivery_id = intend_part.delivery_id AND p.part = intend_part.part
+    RETURNING made.attempt INTO number;
     UPDATE public.broadcast_deliveries AS d SET lease_until = slot + s.claim_lease WHERE d.id = intend_part.delivery_id;
 
     RETURN QUERY SELECT
-        slot, to_chat,
+        number, slot, to_chat,
         c.open_channel_id::text, c.open_channel_title::text, c.open_channel_description::text,
         c.closed_channel_id::text, c.closed_channel_title::text, c.closed_channel_description::text,
         c.closed_channel_donation_message::text,

@@ -16,12 +16,15 @@ AS $$
     FROM public.broadcast_deliveries AS d
     INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
     CROSS JOIN LATERAL (
-        VALUES (b.open_channel_id, b.last_open_message_id), (b.closed_channel_id, b.last_closed_message_id)
-    ) AS v (chat_id, message_id)
+        VALUES ('open', b.open_channel_id, b.last_open_message_id), ('closed', b.closed_channel_id, b.last_closed_message_id)
+    ) AS v (part, chat_id, message_id)
     WHERE d.id = messages_to_delete.delivery_id
         AND v.message_id IS NOT NULL
-        AND NOT EXISTS (SELECT FROM public.broadcast_deliveries AS e WHERE e.broadcast_id = b.id AND e.outcome IS NOT NULL)
-        AND NOT EXISTS (SELECT FROM public.broadcast_delivery_parts AS p WHERE p.delivery_id = d.id AND p.state = 'sent');
+        AND NOT EXISTS (
+            SELECT FROM public.broadcast_deliveries AS e
+            INNER JOIN public.broadcast_delivery_parts AS p ON e.id = p.delivery_id
+            WHERE e.broadcast_id = b.id AND p.part = v.part AND p.state = 'sent'
+        );
 $$;
 
 COMMENT ON FUNCTION public.messages_to_delete(bigint) IS

@@ -1,6 +1,7 @@
 CREATE OR REPLACE FUNCTION public.record_part(
     delivery_id bigint,
     part text,
+    attempt integer,
     outcome text,
     message_id bigint DEFAULT NULL,
     error_code text DEFAULT NULL,
@@ -22,6 +23,8 @@ BEGIN
         error_message = record_part.error_message
     WHERE p.delivery_id = record_part.delivery_id
         AND p.part = record_part.part
+        -- A record that comes late does not speak of a later attempt.
+        AND p.attempt = record_part.attempt
         AND p.state IN ('intended', 'unknown');
     IF outcome = 'sent' THEN
         UPDATE public.broadcast_manager AS b
@@ -38,6 +41,6 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION public.record_part(bigint, text, text, bigint, text, text, interval) IS
+COMMENT ON FUNCTION public.record_part(bigint, text, integer, text, bigint, text, text, interval) IS
 'Notes what became of a part: sent with its message id, failed with the reason, or unknown; retry_after holds all workers back.';
-REVOKE ALL ON FUNCTION public.record_part(bigint, text, text, bigint, text, text, interval) FROM public;
+REVOKE ALL ON FUNCTION public.record_part(bigint, text, integer, text, bigint, text, text, interval) FROM public;

@@ -13,12 +13,6 @@ BEGIN
         WHERE m.finished_at IS NULL AND m.lease_until < clock_timestamp()
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
-        UPDATE public.broadcast_delivery_parts AS p
-        SET state = 'unknown',
-            decided_at = clock_timestamp(),
-            error_code = 'worker_died',
-            error_message = 'The worker was not heard of again.'
-        WHERE p.delivery_id = d.id AND p.state = 'intended';
         PERFORM public.finish_broadcast(d.id, d.worker);
         released := released + 1;
     END LOOP;

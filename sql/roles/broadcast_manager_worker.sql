@@ -23,7 +23,7 @@ public.claim_due_broadcasts(text, integer),
 public.messages_to_delete(bigint),
 public.record_message_deleted(text, bigint),
 public.intend_part(bigint, text, text),
-public.record_part(bigint, text, text, bigint, text, text, interval),
+public.record_part(bigint, text, integer, text, bigint, text, text, interval),
 public.finish_broadcast(bigint, text),
 public.release_expired_claims(),
 public.forget_old_deliveries()

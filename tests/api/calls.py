@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from pyapi.app import create_app
 from pyapi.settings import Settings
 from pyapi.web_server import listen, web_server
+from pyapi.worker_settings import WorkerSettings
 from tests import databases
 from tests.databases import new_channel_id
 
@@ -24,9 +25,9 @@ PASSWORD = "correct horse battery staple"  # noqa: S105
 
 
 @contextmanager
-def served(settings: Settings) -> Iterator[tuple[str, FastAPI]]:
+def served(settings: Settings, delivery: WorkerSettings | None = None) -> Iterator[tuple[str, FastAPI]]:
     """Run the application on a free port, in a thread; gives its address and itself."""
-    app = create_app(settings)
+    app = create_app(settings, delivery)
     server = web_server(app, log_level="error")
     with listen("127.0.0.1", 0) as listener:
         # It listens already: a call that comes before the server is up waits.

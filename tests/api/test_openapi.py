@@ -26,6 +26,7 @@ ANSWERS = {
     "DELETE /api/channels/{open_channel_id}": {"200", "400", "401", "403", "404", "409", "500", "503"},
     "POST /api/broadcast/trigger": {"200", "400", "401", "403", "404", "409", "413", "429", "500", "503"},
     "POST /api/broadcast/reactivate": {"200", "400", "401", "403", "404", "413", "500", "503"},
+    "POST /api/broadcast/execute": {"200", "401", "403", "503"},
     "GET /api/broadcast/status/{broadcast_id}": {"200", "400", "401", "403", "404", "503"},
     "GET /api/health": {"200", "503"},
 }
@@ -84,6 +85,7 @@ def test_each_failure_of_the_contract_is_among_the_examples(document: dict[str, 
         *("channel_ambiguous", "channel_incomplete", "channel_invalid", "channel_owner_unknown"),
         *("broadcast_not_found", "broadcast_forbidden", "broadcast_inactive", "broadcast_in_progress"),
         *("broadcast_rate_limited", "broadcast_rule_broken"),
+        *("operators_only", "delivery_not_configured", "telegram_unavailable"),
     }
 
 

@@ -18,6 +18,7 @@ from pyapi.serve import DEMO_PASSWORD, DEMO_USERS
 from tests.dashboard.test_events import listening
 from tests.dashboard.visitor import channel_form, csrf_of, log_in
 from tests.databases import ROOT, add_user, connect
+from tests.delivery.telegram import Telegram, until
 
 CLIENT = "7e1018e4-5644-4031-a05c-4166cc877264"
 
@@ -73,6 +74,22 @@ def test_second_start_finds_what_was_there(tmp_path: Path) -> None:
         report = http.get("/operator").text
         assert "Nothing breaks the rule." in report
         assert "says what this release says" in report
+
+
+def test_resend_puts_both_messages_into_the_stand_in_for_telegram(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as (url, said), httpx.Client(base_url=url, timeout=30) as http:
+        address = re.search(r"Telegram: +(\S+)/", "".join(said))
+        assert address, said
+        log_in(http, "mara.kessler", DEMO_PASSWORD)
+        pair = "/channels/-1003268562225/-1003253338212"
+        sent = http.post(f"{pair}/resend", data={"csrf": csrf_of(http.get(f"{pair}/resend"))})
+        assert sent.status_code == 303
+        telegram = Telegram(address[1])
+        with telegram.http:
+            until(
+                lambda: len(telegram.messages("-1003268562225")) == len(telegram.messages("-1003253338212")) == 1, "two"
+            )
+        until(lambda: "<dd>42</dd>" in http.get("/").text, "the dashboard counts it")
 
 
 def test_start_after_one_that_was_interrupted_fills_in_the_demo_data(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ class Mocked:
         monkeypatch.setattr(broadcasts, "Cursor", self.cursor)
         monkeypatch.setattr(broadcasts, "AsyncCursor", self.async_cursor)
 
-    def execute(self, query: object, parameters: object = None) -> object:
+    def execute(self, query: object, parameters: object = None, *, prepare: bool | None = None) -> object:
+        del prepare
         self.executed.append((str(query), parameters))
         if self.error is not None:
             raise self.error
@@ -78,8 +79,8 @@ class Mocked:
     def cursor(self, _conn: object, **_options: object) -> MagicMock:
         cursor = create_autospec(psycopg.Cursor, instance=True)
 
-        def execute(query: str, parameters: object = None) -> MagicMock:
-            self.execute(query, parameters)
+        def execute(query: str, parameters: object = None, *, prepare: bool | None = None) -> MagicMock:
+            self.execute(query, parameters, prepare=prepare)
             return cast(MagicMock, cursor)
 
         cursor.execute.side_effect = execute

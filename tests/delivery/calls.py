@@ -1,0 +1,46 @@
+"""Calls of the delivery functions, as a worker makes them."""
+
+from typing import Any
+
+from tests.delivery.broadcasts import Conn
+from tests.functions.calls import value
+
+
+def claim(conn: Conn, worker: str = "ann", count: int = 100) -> list[int]:
+    """The deliveries that a worker is given."""
+    return [row[0] for row in conn.execute("SELECT * FROM claim_due_broadcasts(%s, %s)", [worker, count])]
+
+
+def intend(conn: Conn, delivery: int, part: str, worker: str = "ann") -> tuple[int, Any] | None:
+    """The attempt's number and when to send; None: do not send."""
+    query = "SELECT attempt, send_at FROM intend_part(%s, %s, %s)"
+    return conn.execute(query, [delivery, worker, part]).fetchone()
+
+
+def record(conn: Conn, delivery: int, part: str, outcome: str, *, attempt: int = 1, **details: Any) -> None:
+    """What became of a part; a sent one has the message id 100 unless another is given."""
+    if outcome == "sent":
+        details = {"message_id": 100} | details
+    named = "".join(f", {name} => %s" for name in details)
+    conn.execute(
+        f"SELECT record_part(%s, %s, %s, %s{named})".encode(), [delivery, part, attempt, outcome, *details.values()]
+    )
+
+
+def finish(conn: Conn, delivery: int, worker: str = "ann") -> str:
+    """How the claim ended."""
+    return str(value(conn, "SELECT finish_broadcast(%s, %s)", delivery, worker))
+
+
+def send(conn: Conn, delivery: int, open_outcome: str, closed_outcome: str, worker: str = "ann") -> str:
+    """Both parts with these outcomes (an error code stands for failed); how the claim ended."""
+    for part, outcome in (("open", open_outcome), ("closed", closed_outcome)):
+        intended = intend(conn, delivery, part, worker)
+        if intended is None:
+            continue
+        if outcome in ("sent", "unknown"):
+            record(conn, delivery, part, outcome, attempt=intended[0])
+        else:
+            about = {"error_code": outcome, "error_message": f"{part}: {outcome}"}
+            record(conn, delivery, part, "failed", attempt=intended[0], **about)
+    return finish(conn, delivery, worker)

@@ -1,0 +1,116 @@
+"""A database, a role that is only a member of broadcast_manager_worker, a fake Telegram, and workers."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+from pydantic import SecretStr
+
+from pyapi.worker_settings import WorkerSettings
+from tests import databases
+from tests.bot_api.server import TOKEN, running
+from tests.databases import add_user, connect
+from tests.delivery.telegram import Telegram
+
+WORKER_ROLE = "test_worker"
+WORKER_PASSWORD = "test-only"  # noqa: S105
+# A test that waits for a poll that must not come fails by its own deadline instead.
+NEVER = 3600
+
+Conn = psycopg.Connection[Any]
+Process = subprocess.Popen[bytes]
+
+
+@pytest.fixture(scope="session")
+def worker_role(server_url: str, template: str) -> str:
+    """Name of a login role with a worker's privileges and no others."""
+    del template
+    with connect(server_url, autocommit=False) as conn:
+        # Runs that share a server would meet in pg_authid.
+        conn.execute("SELECT pg_advisory_xact_lock(hashtext('test_worker'))")
+        if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [WORKER_ROLE]).fetchone() is None:
+            conn.execute(
+                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
+                    sql.Identifier(WORKER_ROLE), sql.Literal(WORKER_PASSWORD)
+                )
+            )
+        conn.execute(sql.SQL("GRANT broadcast_manager_worker TO {}").format(sql.Identifier(WORKER_ROLE)))
+    return WORKER_ROLE
+
+
+@pytest.fixture
+def worker_url(database: str, worker_role: str) -> str:
+    """URL of the fresh database, as the worker's role."""
+    return databases.at(database, databases.name_of(database), worker_role, WORKER_PASSWORD)
+
+
+@pytest.fixture
+def conn(database: str) -> Iterator[Conn]:
+    """A connection as the tables' owner; Telegram's limits are off."""
+    with connect(database) as connection:
+        connection.execute("UPDATE broadcast_manager_settings SET messages_per_second = NULL, chat_interval = NULL")
+        yield connection
+
+
+@pytest.fixture
+def client(conn: Conn) -> UUID:
+    """A registered user."""
+    return add_user(conn)
+
+
+@pytest.fixture
+def telegram() -> Iterator[Telegram]:
+    """A fake Telegram of the test's own."""
+    with running() as url:
+        fake = Telegram(url)
+        yield fake
+        fake.release()
+        fake.http.close()
+
+
+@pytest.fixture
+def settings(worker_url: str, telegram: Telegram) -> WorkerSettings:
+    """What a worker of this process is told."""
+    return WorkerSettings(
+        database_url=worker_url,
+        telegram_bot_token=SecretStr(TOKEN),
+        telegram_api_base_url=telegram.url,
+        worker_send_timeout=10,
+    )
+
+
+@pytest.fixture
+def start_worker(worker_url: str, telegram: Telegram) -> Iterator[Callable[..., Process]]:
+    """Starts `broadcast-manager worker` in a process of its own; it never polls unless told how often."""
+    started: list[Process] = []
+
+    def start(*, url: str = worker_url, poll_seconds: float = NEVER, concurrency: int = 10) -> Process:
+        environment = os.environ | {
+            "DATABASE_URL": url,
+            "TELEGRAM_BOT_TOKEN": TOKEN,
+            "TELEGRAM_API_BASE_URL": telegram.url,
+            "WORKER_POLL_SECONDS": str(poll_seconds),
+            "WORKER_CONCURRENCY": str(concurrency),
+            "WORKER_SEND_TIMEOUT": "10",
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from pyapi.cli import app; app()", "worker"],
+            env=environment,
+            cwd=databases.ROOT,
+            stderr=subprocess.PIPE if "WORKER_LOG" not in os.environ else None,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()

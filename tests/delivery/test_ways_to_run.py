@@ -1,0 +1,146 @@
+"""One round by POST /api/broadcast/execute and by broadcast-manager send-due: the same round, told in two ways."""
+
+import uuid
+from collections.abc import Iterator
+
+import bcrypt
+import httpx
+import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from pyapi.cli import app
+from pyapi.settings import Settings
+from pyapi.worker_settings import WorkerSettings
+from tests import databases
+from tests.api.calls import API_PASSWORD, PASSWORD, SECRET, Person, refused, served
+from tests.api.conftest import api_role as api_role
+from tests.bot_api.server import TOKEN
+from tests.delivery.broadcasts import Conn, add_broadcast, outcomes
+from tests.delivery.telegram import Telegram
+
+
+@pytest.fixture
+def api_settings(database: str, api_role: str) -> Settings:
+    """The API as its own role, which may claim nothing."""
+    url = databases.at(database, databases.name_of(database), api_role, API_PASSWORD)
+    return Settings(database_url=url, jwt_secret_key=SecretStr(SECRET))
+
+
+def sign_in(conn: Conn, base_url: str, *, operator: bool) -> Person:
+    """A user with a token."""
+    user_id = databases.add_user(conn)
+    password_hash = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    conn.execute("UPDATE registered_users SET password_hash = %s WHERE user_id = %s", [password_hash, user_id])
+    if operator:
+        conn.execute("INSERT INTO broadcast_manager_operators (user_id) VALUES (%s)", [user_id])
+    return Person.signed_in(base_url, user_id, f"user_{user_id.hex[:12]}")
+
+
+@pytest.fixture
+def base_url(api_settings: Settings, settings: WorkerSettings) -> Iterator[str]:
+    """Address of an application that can send."""
+    with served(api_settings, settings) as (url, _):
+        yield url
+
+
+def test_operator_executes_what_is_due(conn: Conn, base_url: str, telegram: Telegram) -> None:
+    good, bad = add_broadcast(conn), add_broadcast(conn)
+    telegram.order("kicked", method="sendMessage", chat_id=bad.open_id)
+    person = sign_in(conn, base_url, operator=True)
+    answer = person.http.post("/api/broadcast/execute")
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body.pop("execution_time_seconds") > 0
+    results = {uuid.UUID(result["broadcast_id"]): result for result in body.pop("results")}
+    assert body == {"success": True, "total_broadcasts": 2, "successful": 1, "failed": 1}
+    assert (results[good.id]["outcome"], results[good.id]["error"]) == ("sent", None)
+    assert results[bad.id]["outcome"] == "failed"
+    assert results[bad.id]["error"].startswith("Open channel: ")
+    assert person.http.post("/api/broadcast/execute").json()["results"] == []
+    person.http.close()
+
+
+def test_nobody_else_executes(conn: Conn, base_url: str) -> None:
+    broadcast = add_broadcast(conn)
+    person = sign_in(conn, base_url, operator=False)
+    refused(person.http.post("/api/broadcast/execute"), 403, "operators_only")
+    person.http.close()
+    refused(httpx.post(f"{base_url}/api/broadcast/execute"), 401, "token_invalid")
+    assert outcomes(conn, broadcast) == []
+
+
+def test_without_a_token_there_is_no_delivery(conn: Conn, api_settings: Settings) -> None:
+    with served(api_settings) as (url, _):
+        person = sign_in(conn, url, operator=True)
+        refused(person.http.post("/api/broadcast/execute"), 503, "delivery_not_configured")
+        person.http.close()
+
+
+def test_token_that_telegram_refuses_and_telegram_that_is_away_are_told(
+    conn: Conn, base_url: str, telegram: Telegram
+) -> None:
+    person = sign_in(conn, base_url, operator=True)
+    telegram.order("unauthorized", method="getMe")
+    refused(person.http.post("/api/broadcast/execute"), 503, "delivery_not_configured")
+    telegram.order("server_error", method="getMe")
+    refused(person.http.post("/api/broadcast/execute"), 503, "telegram_unavailable")
+    person.http.close()
+
+
+def test_api_without_the_workers_role_says_so(conn: Conn, api_settings: Settings, settings: WorkerSettings) -> None:
+    as_api = settings.model_copy(update={"database_url": api_settings.database_url})
+    with served(api_settings, as_api) as (url, _):
+        person = sign_in(conn, url, operator=True)
+        refused(person.http.post("/api/broadcast/execute"), 503, "database_not_ready")
+        person.http.close()
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, settings: WorkerSettings) -> pytest.MonkeyPatch:
+    """A complete environment of send-due."""
+    monkeypatch.delenv("WORKER_DATABASE_URL", raising=False)
+    monkeypatch.setenv("DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
+    monkeypatch.setenv("TELEGRAM_API_BASE_URL", settings.telegram_api_base_url)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("environment")
+def test_send_due_tells_how_it_went(conn: Conn, telegram: Telegram) -> None:
+    run = CliRunner().invoke(app, ["send-due"])
+    assert (run.exit_code, run.stdout[:14]) == (0, "📢 0 broadcasts")  # nothing is due
+    add_broadcast(conn)
+    run = CliRunner().invoke(app, ["send-due"])
+    assert run.exit_code == 0
+    assert run.stdout.strip().endswith(": 1 sent")
+    bad = add_broadcast(conn)
+    telegram.order("chat_not_found", method="sendMessage", chat_id=bad.closed_id)
+    run = CliRunner().invoke(app, ["send-due"])
+    assert run.exit_code == 1
+    assert run.stdout.strip().endswith(": 1 failed")
+    assert f"failed: {bad.id}: Closed channel: Telegram knows no such chat." in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("TELEGRAM_BOT_TOKEN", "", "TELEGRAM_BOT_TOKEN is not set"),
+        ("TELEGRAM_BOT_TOKEN", "secret token", "TELEGRAM_BOT_TOKEN is no bot's token"),
+        ("TELEGRAM_API_BASE_URL", "api.telegram.org", "TELEGRAM_API_BASE_URL must begin with"),
+        ("DATABASE_URL", "", "DATABASE_URL is not set"),
+        ("DATABASE_URL", "mysql://x/y", "must begin with postgresql://"),
+        ("WORKER_DATABASE_URL", "mysql://x/y", "must begin with postgresql://"),
+        ("WORKER_CONCURRENCY", "many", "WORKER_CONCURRENCY"),
+    ],
+)
+@pytest.mark.parametrize("command", ["send-due", "worker"])
+def test_wrong_setting_is_told_in_one_sentence(
+    environment: pytest.MonkeyPatch, name: str, value: str, sentence: str, command: str
+) -> None:
+    environment.setenv(name, value)
+    run = CliRunner().invoke(app, [command])
+    assert run.exit_code == 2
+    assert sentence in run.stderr
+    assert "secret token" not in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
