@@ -11,7 +11,7 @@ LOCK := pip-compile --quiet --all-extras --allow-unsafe --generate-hashes --stri
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--output-file requirements.lock pyproject.toml
 
-.PHONY: install demo serve screenshots test mutants fingerprint bench bench-full bench-live bench-backfill bench-delivery check revision psql lock
+.PHONY: install demo serve screenshots test mutants soak trust interleavings fingerprint bench bench-full bench-live bench-backfill bench-delivery check revision psql lock
 
 install: $(STAMP)
 
@@ -45,6 +45,20 @@ test: install
 # Which tests fail when a mechanism of the rule is taken away.
 mutants: install
 	$(BIN)/python -m tests.mutants $(ARGS)
+
+# A hundred thousand steps of clients against a model; ARGS="--pg=system" on an installed PostgreSQL.
+soak: install
+	$(BIN)/python -m tests.trust.soak $(ARGS)
+
+# The long forms of tests/trust: the soak, fifty crashes, every interleaving, restores, replication. Some fifteen minutes.
+trust: install
+	$(BIN)/python -m tests.trust.soak $(ARGS)
+	$(BIN)/python -m tests.trust.crashes $(ARGS)
+	$(BIN)/pytest tests/trust $(ARGS)
+
+# What the interleavings are expected to end with, written anew.
+interleavings: install
+	$(BIN)/python -m tests.trust.interleave $(ARGS)
 
 # What doctor compares with, read off a database that was built from sql/.
 fingerprint: install

@@ -62,14 +62,14 @@ class OwnServer:
 
 
 @contextmanager
-def own_server(server: servers.Server) -> Iterator[OwnServer]:
-    """Run a server of the sort that the tests run on, or of one that is installed here."""
+def own_server(server: servers.Server, *, fast: bool = True) -> Iterator[OwnServer]:
+    """Run a server of the sort that the tests run on, or of one that is installed here; `fast` switches fsync off."""
     installed = servers.system_binaries()
     if server.kind == "embedded" or installed is None:
-        with embedded_server(fast=True) as url:
+        with embedded_server(fast=fast) as url:
             yield OwnServer(url, server_binaries())
     else:
-        with servers.system_server(installed) as url:
+        with servers.system_server(installed, fast=fast) as url:
             yield OwnServer(url, installed)
 
 
