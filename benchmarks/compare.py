@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import psycopg
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
@@ -24,7 +25,7 @@ def interleave(variants: Mapping[str, Callable[[int], float]], rounds: int) -> T
     """Run every variant once a round, in an order that turns by one each round.
 
     Args:
-        variants: name → function of the round's number that gives its time in seconds.
+        variants: name → function of the round's number that gives the seconds for one operation.
         rounds: how often.
     """
     times: Times = {name: [] for name in variants}
@@ -40,28 +41,46 @@ def ratio(times: Times, base: str, name: str) -> float:
     return statistics.median(b / t for b, t in zip(times[base], times[name], strict=True))
 
 
-def report(title: str, times: Times, bases: list[str], per: int, picture: str) -> None:
+def report(title: str, times: Times, bases: list[str], operations: Mapping[str, int], picture: str) -> None:
     """Print a table of medians and ratios and write the same as a bar chart.
 
     Args:
         title: what was measured.
-        times: seconds by variant and round.
+        times: seconds for one operation, by variant and round.
         bases: the variants that the others are compared with.
-        per: operations in one time.
+        operations: how many of them a variant did in one round.
         picture: file name of the chart.
     """
-    table = Table("variant", f"median µs per operation ({per} a round)", *[f"x {b}" for b in bases], title=title)
+    table = Table("variant", "a round", "median µs each", *[f"x {b}" for b in bases], title=title)
     for name, seconds in times.items():
-        median = statistics.median(seconds) / per * 1e6
-        table.add_row(name, f"{median:.1f}", *[f"{ratio(times, base, name):.2f}" for base in bases])
+        micros = f"{statistics.median(seconds) * 1e6:.1f}"
+        table.add_row(name, f"{operations[name]:,}", micros, *[f"{ratio(times, base, name):.2f}" for base in bases])
     console.print(table)
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    figure, axes = plt.subplots(figsize=(8, 0.5 * len(times) + 1.2), layout="constrained")
-    names = list(times)[::-1]
-    axes.barh(names, [ratio(times, bases[0], name) for name in names], color="#3b7dd8")
-    axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_xlabel(f"times as fast as: {bases[0]} (median of {len(times[bases[0]])} paired rounds)")
+    rounds = len(times[bases[0]])
+    bars(
+        title,
+        {name: ratio(times, bases[0], name) for name in times},
+        f"times as fast as: {bases[0]} (median of {rounds} paired rounds)",
+        picture,
+    )
+
+
+def bars(title: str, values: Mapping[str, float], label: str, picture: str, mark: float = 1) -> None:
+    """Write a bar chart with a line at `mark`, the first value on top."""
+    figure, axes = plt.subplots(figsize=(8, 0.5 * len(values) + 1.2), layout="constrained")
+    names = list(values)[::-1]
+    drawn = axes.barh(names, [values[name] for name in names], color="#3b7dd8")
+    axes.bar_label(drawn, fmt=lambda value: f"{value:.2f}" if value < 1000 else f"{value:,.0f}", padding=3, fontsize=8)
+    axes.axvline(mark, color="black", linewidth=0.8)
+    axes.margins(x=0.1)
+    axes.set_xlabel(label)
     axes.set_title(title)
+    save(figure, picture)
+
+
+def save(figure: Figure, picture: str) -> None:
+    """Write a figure to the folder of the docs' pictures, and close it."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
     figure.savefig(PICTURES / picture, dpi=110)
     plt.close(figure)
 

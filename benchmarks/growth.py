@@ -1,20 +1,25 @@
 """Growth: what does one channel cost in a small and in a large table, and what do the whole-table jobs cost?"""
 
-import statistics
 import time
 from collections.abc import Callable
-from typing import Any, LiteralString
+from statistics import median
+from typing import Any, LiteralString, NamedTuple
 
+import matplotlib.pyplot as plt
 import psycopg
 from rich.table import Table
 
 from benchmarks.bulk import INSERT
-from benchmarks.compare import console
+from benchmarks.compare import console, save
 from tests import databases
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 SAMPLE = 10_000
+READS = 1000
+# Above so many channels a round of backfills takes minutes, and fewer of them will do.
+MANY = 1_000_000
+ROUNDS_OF_MANY = 3
 # Numbers that no size reaches, so that a sample can be deleted again.
 FAR = 900_000_000
 DELETE: LiteralString = """
@@ -45,6 +50,18 @@ WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_c
 """
 
 
+class Costs(NamedTuple):
+    """Seconds, by round: of one channel's operation, of a whole check, of one row's backfill."""
+
+    insert: list[float]
+    read: list[float]
+    delete: list[float]
+    check: list[float]
+    anti_joins: list[float]
+    backfill: list[float]
+    bare: list[float]
+
+
 def measure(server_url: str, sizes: list[int], rounds: int) -> None:
     """Print medians per operation at each size, and the whole-table jobs against their plain forms.
 
@@ -64,16 +81,20 @@ def measure(server_url: str, sizes: list[int], rounds: int) -> None:
             )
         databases.upgrade(url)
         table = Table(
-            "channels", "insert µs", "read id µs", "delete µs", "full check s", "anti-joins s", "check / anti-joins",
-            "backfill µs", "bare µs", "bare / backfill", title="Growth: medians, an operation in µs",
+            "channels", "insert µs", "x smallest", "read id µs", "delete µs", "full check s", "anti-joins s",
+            "check / anti-joins", "backfill µs", "bare µs", "bare / backfill",
+            title="Growth: medians, an operation in µs",
         )  # fmt: skip
         with databases.connect(url) as conn:
             last = 0
+            costs: list[Costs] = []
             for size in sizes:
                 _grow(conn, last, size, sizes[-1] // 10)
                 last = size
-                table.add_row(f"{size:,}", *_at_this_size(conn, size, sizes[-1] // 10, rounds))
+                costs.append(_at_this_size(conn, size, sizes[-1] // 10, rounds))
+                table.add_row(f"{size:,}", *_cells(costs[-1], costs[0]))
         console.print(table)
+        _draw(sizes, costs)
     finally:
         databases.drop_database(server_url, url)
 
@@ -84,39 +105,58 @@ def _grow(conn: Connection, first: int, last: int, owners: int) -> None:
     conn.execute("VACUUM (ANALYZE) main_clients_database, broadcast_manager")
 
 
-def _at_this_size(conn: Connection, size: int, owners: int, rounds: int) -> list[str]:
+def _at_this_size(conn: Connection, size: int, owners: int, rounds: int) -> Costs:
     numbers = {"first": FAR + 1, "last": FAR + SAMPLE, "owners": owners}
-    inserts: list[float] = []
-    reads: list[float] = []
-    deletes: list[float] = []
-    checks: list[float] = []
-    joins: list[float] = []
+    costs = Costs([], [], [], [], [], [], [])
     for _ in range(rounds):
-        inserts.append(_seconds(lambda: conn.execute(INSERT, numbers)) / SAMPLE)
-        reads.append(_seconds(lambda: _read_back(conn, size)) / 1000)
-        deletes.append(_seconds(lambda: conn.execute(DELETE, numbers)) / SAMPLE)
-        checks.append(_seconds(lambda: conn.execute("SELECT count(*) FROM broadcast_integrity_violations")))
-        joins.append(_seconds(lambda: conn.execute(ANTI_JOINS)))
-    backfills: list[float] = []
-    bares: list[float] = []
-    for number in range(rounds):
-        for times, job in ((backfills, "CALL backfill_broadcasts()"), (bares, BARE_BACKFILL)):
+        costs.insert.append(_seconds(lambda: conn.execute(INSERT, numbers)) / SAMPLE)
+        costs.read.append(_seconds(lambda: _read_back(conn, size)) / READS)
+        costs.delete.append(_seconds(lambda: conn.execute(DELETE, numbers)) / SAMPLE)
+        costs.check.append(_seconds(lambda: conn.execute("SELECT count(*) FROM broadcast_integrity_violations")))
+        costs.anti_joins.append(_seconds(lambda: conn.execute(ANTI_JOINS)))
+    for number in range(rounds if size <= MANY else min(rounds, ROUNDS_OF_MANY)):
+        for times, job in ((costs.backfill, "CALL backfill_broadcasts()"), (costs.bare, BARE_BACKFILL)):
             taken = _take_away(conn, number % 4)
             times.append(_seconds(lambda job=job: conn.execute(job)) / taken)  # type: ignore[misc]
-    m = statistics.median
+    return costs
+
+
+def _cells(costs: Costs, smallest: Costs) -> list[str]:
     return [
-        *(f"{m(times) * 1e6:.1f}" for times in (inserts, reads, deletes)),
-        f"{m(checks):.2f}",
-        f"{m(joins):.2f}",
-        f"{m(c / j for c, j in zip(checks, joins, strict=True)):.2f}",
-        *(f"{m(times) * 1e6:.1f}" for times in (backfills, bares)),
-        f"{m(b / f for b, f in zip(bares, backfills, strict=True)):.2f}",
+        f"{median(costs.insert) * 1e6:.1f}",
+        f"{median(costs.insert) / median(smallest.insert):.2f}",
+        f"{median(costs.read) * 1e6:.1f}",
+        f"{median(costs.delete) * 1e6:.1f}",
+        f"{median(costs.check):.2f}",
+        f"{median(costs.anti_joins):.2f}",
+        f"{_ratio(costs.check, costs.anti_joins):.2f}",
+        f"{median(costs.backfill) * 1e6:.1f}",
+        f"{median(costs.bare) * 1e6:.1f}",
+        f"{_ratio(costs.bare, costs.backfill):.2f}",
     ]
+
+
+def _ratio(over: list[float], under: list[float]) -> float:
+    return median(a / b for a, b in zip(over, under, strict=True))
+
+
+def _draw(sizes: list[int], costs: list[Costs]) -> None:
+    figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+    for name in ("insert", "read", "delete", "backfill"):
+        times = [median(getattr(cost, name)) * 1e6 for cost in costs]
+        axes.plot(sizes, times, marker="o", label=name)
+    axes.set_xscale("log")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("channels in the table")
+    axes.set_ylabel("µs for one (median)")
+    axes.set_title("Growth")
+    axes.legend()
+    save(figure, "growth.png")
 
 
 def _read_back(conn: Connection, size: int) -> None:
     query: LiteralString = "SELECT id FROM broadcast_manager WHERE open_channel_id = %s AND closed_channel_id = %s"
-    for n in range(1, size, max(size // 1000, 1)):
+    for n in range(1, size, max(size // READS, 1)):
         conn.execute(query, [f"-100{1_000_000_000 + n}", f"-100{5_000_000_000 + n}"], prepare=True)
 
 

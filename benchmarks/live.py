@@ -133,6 +133,7 @@ def measure(url: str, channels: int, rate: float, seconds: float, at_most: float
         Window("after", migration.end, end),
     ]
     console.print(waits(windows, samples, "Clients' waits"))
+    console.print(longest_in_equal_windows(windows, samples))
     console.print(waits(list(migration.windows()), samples, "By revision"))
     for line in last_of_each_part(migration.progress):
         console.print(line)
@@ -143,6 +144,22 @@ def measure(url: str, channels: int, rate: float, seconds: float, at_most: float
         draw(picture, samples, migration.start, [(w.name, w.start, w.end) for w in migration.windows()])
     if violations or any(s.sqlstate for s in samples):
         raise typer.Exit(1)
+
+
+def longest_in_equal_windows(windows: Sequence[Window], samples: Sequence[Sample]) -> str:
+    """Tell the longest wait during the upgrade beside those of windows as long as it, before it and after it."""
+    before, during, after = windows
+    length = during.end - during.start
+    controls = [
+        Window(window.name, window.start + n * length, window.start + (n + 1) * length)
+        for window in (before, after)
+        for n in range(int((window.end - window.start) / length))
+    ]
+    longest = [max((s.seconds * 1000 for s in w.samples(samples)), default=0.0) for w in (during, *controls)]
+    return (
+        f"longest wait during the upgrade: {longest[0]:.1f} ms; in {len(controls)} windows as long ({length:.1f} s)"
+        f" without it: {', '.join(f'{wait:.1f}' for wait in longest[1:])} ms"
+    )
 
 
 def last_of_each_part(told: Sequence[str]) -> list[str]:
