@@ -7,7 +7,11 @@ DECLARE
     before constant public.main_clients_database := channel;
     is_new constant boolean := channel.client_id IS NULL;
     tiers constant text := fields ->> 'tier_count';
+    telegram_channel_id constant text := '^-100[0-9]{6,10}$';
     field text;
+    last_tier integer;
+    price numeric;
+    days integer;
     problems jsonb := '{}';
 BEGIN
     IF jsonb_typeof(fields) IS DISTINCT FROM 'object' THEN
@@ -39,82 +43,75 @@ BEGIN
     END;
 
     -- Asked of what changes only: a channel that was registered under other rules can still be edited.
-    SELECT coalesce(jsonb_object_agg(p.field, p.problem) FILTER (WHERE (is_new OR p.is_changed) AND p.is_wrong), '{}') || problems
-    INTO problems
-    FROM (
-        VALUES
-        (
-            'open_channel_id', 'must begin with -100 and have 10 to 14 characters',
-            channel.open_channel_id IS DISTINCT FROM before.open_channel_id,
-            coalesce(channel.open_channel_id, '') !~ '^-100[0-9]{6,10}$'
-        ),
-        (
-            'closed_channel_id', 'must begin with -100 and have 10 to 14 characters',
-            channel.closed_channel_id IS DISTINCT FROM before.closed_channel_id,
-            coalesce(channel.closed_channel_id, '') !~ '^-100[0-9]{6,10}$'
-        ),
-        (
-            'closed_channel_id', 'must differ from the open channel''s',
-            (channel.open_channel_id, channel.closed_channel_id)
-            IS DISTINCT FROM (before.open_channel_id, before.closed_channel_id),
-            channel.open_channel_id = channel.closed_channel_id
-        ),
-        (
-            'closed_channel_donation_message', 'must have 10 to 256 characters, blanks around it not counted',
-            channel.closed_channel_donation_message IS DISTINCT FROM before.closed_channel_donation_message,
-            length(btrim(coalesce(channel.closed_channel_donation_message, ''), E' \t\r\n')) NOT BETWEEN 10 AND 256
-        ),
-        ('tier_count', 'must be 1, 2 or 3', tiers IS NOT NULL, tiers NOT IN ('1', '2', '3')),
-        (
-            'payout_strategy', 'must be instant or threshold',
-            channel.payout_strategy IS DISTINCT FROM before.payout_strategy,
-            coalesce(channel.payout_strategy, '') NOT IN ('instant', 'threshold')
-        ),
-        (
-            'payout_threshold_usd', 'must be above 0 with the payout strategy threshold',
-            (channel.payout_strategy, channel.payout_threshold_usd)
-            IS DISTINCT FROM (before.payout_strategy, before.payout_threshold_usd),
-            channel.payout_strategy = 'threshold' AND coalesce(channel.payout_threshold_usd, 0) <= 0
-        ),
-        (
-            'notification_id', 'must have 5 to 15 digits when notifications are on',
-            (channel.notification_status, channel.notification_id)
-            IS DISTINCT FROM (before.notification_status, before.notification_id),
-            channel.notification_status AND coalesce(channel.notification_id, 0) NOT BETWEEN 10000 AND 999999999999999
-        )
-    ) AS p (field, problem, is_changed, is_wrong);
+    IF (is_new OR channel.open_channel_id IS DISTINCT FROM before.open_channel_id)
+        AND coalesce(channel.open_channel_id, '') !~ telegram_channel_id
+    THEN
+        problems := '{"open_channel_id": "must begin with -100 and have 10 to 14 characters"}' || problems;
+    END IF;
+    IF (is_new OR channel.closed_channel_id IS DISTINCT FROM before.closed_channel_id)
+        AND coalesce(channel.closed_channel_id, '') !~ telegram_channel_id
+    THEN
+        problems := '{"closed_channel_id": "must begin with -100 and have 10 to 14 characters"}' || problems;
+    ELSIF channel.open_channel_id = channel.closed_channel_id AND (
+        is_new OR channel.open_channel_id IS DISTINCT FROM before.open_channel_id
+        OR channel.closed_channel_id IS DISTINCT FROM before.closed_channel_id
+    ) THEN
+        problems := '{"closed_channel_id": "must differ from the open channel''s"}' || problems;
+    END IF;
+    IF (is_new OR channel.closed_channel_donation_message IS DISTINCT FROM before.closed_channel_donation_message)
+        AND length(btrim(coalesce(channel.closed_channel_donation_message, ''), E' \t\r\n')) NOT BETWEEN 10 AND 256
+    THEN
+        problems := '{"closed_channel_donation_message": "must have 10 to 256 characters, blanks around it not counted"}'
+            || problems;
+    END IF;
+    IF tiers NOT IN ('1', '2', '3') THEN
+        problems := '{"tier_count": "must be 1, 2 or 3"}' || problems;
+    END IF;
+    IF (is_new OR channel.payout_strategy IS DISTINCT FROM before.payout_strategy)
+        AND coalesce(channel.payout_strategy, '') NOT IN ('instant', 'threshold')
+    THEN
+        problems := '{"payout_strategy": "must be instant or threshold"}' || problems;
+    END IF;
+    IF (
+        is_new OR channel.payout_strategy IS DISTINCT FROM before.payout_strategy
+        OR channel.payout_threshold_usd IS DISTINCT FROM before.payout_threshold_usd
+    ) AND channel.payout_strategy = 'threshold' AND coalesce(channel.payout_threshold_usd, 0) <= 0
+    THEN
+        problems := '{"payout_threshold_usd": "must be above 0 with the payout strategy threshold"}' || problems;
+    END IF;
+    IF (
+        is_new OR channel.notification_status IS DISTINCT FROM before.notification_status
+        OR channel.notification_id IS DISTINCT FROM before.notification_id
+    ) AND channel.notification_status AND coalesce(channel.notification_id, 0) NOT BETWEEN 10000 AND 999999999999999
+    THEN
+        problems := '{"notification_id": "must have 5 to 15 digits when notifications are on"}' || problems;
+    END IF;
 
     -- A tier is a price and a number of days; none is left out between two.
-    SELECT coalesce(jsonb_object_agg(t.field, t.problem) FILTER (WHERE t.is_wrong), '{}') || problems
-    INTO problems
-    FROM (
-        SELECT v.field, v.problem, v.is_wrong
-        FROM (
-            VALUES
-            (1, channel.sub_1_price, channel.sub_1_time, before.sub_1_price, before.sub_1_time, TRUE),
-            (
-                2, channel.sub_2_price, channel.sub_2_time, before.sub_2_price, before.sub_2_time,
-                tiers IN ('2', '3') OR num_nonnulls(channel.sub_2_time, channel.sub_3_price, channel.sub_3_time) > 0
-                OR channel.sub_2_price IS NOT NULL
-            ),
-            (
-                3, channel.sub_3_price, channel.sub_3_time, before.sub_3_price, before.sub_3_time,
-                tiers = '3' OR num_nonnulls(channel.sub_3_price, channel.sub_3_time) > 0
-            )
-        ) AS tier (number, price, days, price_before, days_before, is_wanted)
-        CROSS JOIN LATERAL (
-            VALUES
-            (
-                format('sub_%s_price', tier.number), format('must be above 0: tier %s needs a price', tier.number),
-                tier.is_wanted AND coalesce(tier.price, 0) <= 0
-            ),
-            (
-                format('sub_%s_time', tier.number), format('must be above 0: tier %s needs a number of days', tier.number),
-                tier.is_wanted AND coalesce(tier.days, 0) <= 0
-            )
-        ) AS v (field, problem, is_wrong)
-        WHERE is_new OR tiers IS NOT NULL OR (tier.price, tier.days) IS DISTINCT FROM (tier.price_before, tier.days_before)
-    ) AS t;
+    last_tier := CASE
+        WHEN tiers IN ('1', '2', '3') THEN tiers::integer
+        WHEN num_nonnulls(channel.sub_3_price, channel.sub_3_time) > 0 THEN 3
+        WHEN num_nonnulls(channel.sub_2_price, channel.sub_2_time) > 0 THEN 2
+        ELSE 1
+    END;
+    FOR tier IN 1..last_tier LOOP
+        price := (ARRAY[channel.sub_1_price, channel.sub_2_price, channel.sub_3_price])[tier];
+        days := (ARRAY[channel.sub_1_time, channel.sub_2_time, channel.sub_3_time])[tier];
+        CONTINUE WHEN price > 0 AND days > 0;
+        CONTINUE WHEN NOT is_new AND tiers IS NULL
+            AND price IS NOT DISTINCT FROM (ARRAY[before.sub_1_price, before.sub_2_price, before.sub_3_price])[tier]
+            AND days IS NOT DISTINCT FROM (ARRAY[before.sub_1_time, before.sub_2_time, before.sub_3_time])[tier];
+        IF coalesce(price, 0) <= 0 THEN
+            problems := jsonb_build_object(
+                format('sub_%s_price', tier), format('must be above 0: tier %s needs a price', tier)
+            ) || problems;
+        END IF;
+        IF coalesce(days, 0) <= 0 THEN
+            problems := jsonb_build_object(
+                format('sub_%s_time', tier), format('must be above 0: tier %s needs a number of days', tier)
+            ) || problems;
+        END IF;
+    END LOOP;
 
     IF problems <> '{}' THEN
         RAISE EXCEPTION 'the channel''s fields are not valid'
