@@ -8,7 +8,7 @@ from tests.api.calls import Person, World, refused, served
 ORIGIN = "https://front.example.org"
 
 
-@pytest.mark.parametrize("path", ["/api/", "/api/nothing", "/api/channels/", "/api/broadcast/execute"])
+@pytest.mark.parametrize("path", ["/api/", "/api/nothing", "/api/channels/", "/api/broadcast/nothing"])
 def test_an_unknown_address_is_404_in_the_apis_shape(anonymous: httpx.Client, path: str) -> None:
     refused(anonymous.get(path), 404, "not_found")
 

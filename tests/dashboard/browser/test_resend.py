@@ -105,7 +105,7 @@ def test_send_whose_fate_is_unknown_is_shown_as_such(page: Page, person: Person,
         )
         set_broadcast(owner_conn, pair, "updated_at = now()")
     expect_state(page, pair, "Unknown")
-    expect(card(page, pair)).to_contain_text("What became of the last send is not known.")
+    expect(card(page, pair)).to_contain_text("It is not known whether the last messages were sent.")
 
 
 def test_broadcast_that_falls_due_is_shown_as_queued(page: Page, person: Person, owner_conn: Conn) -> None:
