@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests import databases, servers
+from tests.dashboard.chromium import HOW_TO_GET_ONE, find_chromium, must_be_there
 from tests.mutants import MUTANTS
 
 _SERVER = pytest.StashKey[servers.Server]()
@@ -31,6 +32,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_SERVER] = servers.pick(config.getoption("--pg"))
     except servers.ServerMissing as missing:
         raise pytest.UsageError(str(missing)) from missing
+    if must_be_there() and not find_chromium():
+        raise pytest.UsageError(f"CI is set, and there is no Chromium. {HOW_TO_GET_ONE}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out."""
+    if not find_chromium():
+        terminalreporter.write_sep("=", "the tests in a browser were left out", yellow=True)
+        terminalreporter.write_line(f"No Chromium was found. {HOW_TO_GET_ONE}")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

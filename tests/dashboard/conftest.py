@@ -1,7 +1,6 @@
 """The dashboard on a real port, people who use it over plain HTTP, and whether there is a browser to use it with."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import bcrypt
@@ -15,33 +14,14 @@ from tests.api.calls import API_PASSWORD, PASSWORD, SECRET, Person, served
 
 # The role is the API's.
 from tests.api.conftest import api_role as api_role
-from tests.dashboard.chromium import HOW_TO_GET_ONE, find_chromium, must_be_there
+from tests.dashboard.chromium import find_chromium
 from tests.dashboard.visitor import Visitor
 
 # The cheapest that bcrypt allows: the tests sign in often.
 _HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 
-_BROWSER_TESTS = Path(__file__).parent / "browser"
-_LEFT_OUT = pytest.StashKey[int]()
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a browser where there is none; in CI that is a failure."""
-    needs_browser = [item for item in items if _BROWSER_TESTS in item.path.parents]
-    if not needs_browser or find_chromium():
-        return
-    if must_be_there():
-        pytest.exit(f"CI is set, and there is no Chromium. {HOW_TO_GET_ONE}", returncode=pytest.ExitCode.USAGE_ERROR)
-    config.stash[_LEFT_OUT] = len(needs_browser)
-    config.hook.pytest_deselected(items=needs_browser)
-    items[:] = [item for item in items if item not in needs_browser]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what was left out."""
-    if left_out := config.stash.get(_LEFT_OUT, 0):
-        terminalreporter.write_sep("=", "the tests in a browser were left out", yellow=True)
-        terminalreporter.write_line(f"No Chromium was found: {left_out} tests did not run. {HOW_TO_GET_ONE}")
+# tests/conftest.py tells of it.
+collect_ignore = [] if find_chromium() else ["browser"]
 
 
 @pytest.fixture

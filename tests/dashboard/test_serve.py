@@ -92,6 +92,32 @@ def test_resend_puts_both_messages_into_the_stand_in_for_telegram(tmp_path: Path
         until(lambda: "<dd>42</dd>" in http.get("/").text, "the dashboard counts it")
 
 
+def test_five_refusals_switch_off_with_the_reason_and_a_way_back(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path / "data", WORKER_POLL_SECONDS="0.2") as (url, said),
+        httpx.Client(base_url=url, timeout=30) as http,
+        connect(superuser_url(tmp_path / "data")) as conn,
+    ):
+        conn.execute("UPDATE broadcast_manager_settings SET retry_pause = '10 ms', max_retry_pause = '10 ms'")
+        address = re.search(r"Telegram: +(\S+)/", "".join(said))
+        assert address, said
+        telegram = Telegram(address[1])
+        with telegram.http:
+            telegram.order("kicked", method="sendMessage", chat_id="-1003344198027", count=5)
+            log_in(http, "mara.kessler", DEMO_PASSWORD)
+            pair = "/channels/-1003344198027/-1003360512984"
+            http.post(f"{pair}/resend", data={"csrf": csrf_of(http.get(f"{pair}/resend"))})
+            # One of the demo's channels is switched off already.
+            until(
+                lambda: http.get("/").text.count("Switched off after 5 failures in a row.") == 2, "it is switched off"
+            )
+            assert "bot was kicked from the channel chat" in http.get("/").text
+            assert telegram.messages("-1003344198027") == []
+            assert http.post(f"{pair}/reactivate", data={"csrf": csrf_of(http.get("/"))}).status_code == 303
+            until(lambda: len(telegram.messages("-1003344198027")) == 1, "it is sent after all")
+        until(lambda: http.get("/").text.count("Switched off after 5 failures in a row.") == 1, "it is on again")
+
+
 def test_start_after_one_that_was_interrupted_fills_in_the_demo_data(tmp_path: Path) -> None:
     with serving(tmp_path / "data"), connect(superuser_url(tmp_path / "data")) as conn:
         conn.execute("DELETE FROM public.registered_users")
