@@ -10,6 +10,7 @@ from tests.api.calls import Person
 from tests.dashboard.browser.conftest import Desk
 from tests.dashboard.browser.steps import card, expect_state, set_broadcast
 from tests.databases import add_channel, broadcast_id
+from tests.delivery.telegram import until
 
 Conn = psycopg.Connection[Any]
 
@@ -95,9 +96,9 @@ def test_changes_are_seen_after_the_database_cut_the_connection(
 
 
 def test_window_in_the_background_catches_up(page: Page, person: Person, owner_conn: Conn) -> None:
-    page.wait_for_function("source !== null")
+    until(lambda: page.evaluate("source !== null"), "the page listens")
     show(page, hidden=True)
-    page.wait_for_function("source === null")
+    until(lambda: page.evaluate("source === null"), "the page has stopped listening")
     pair = add_channel(owner_conn, person.user_id)
     expect(card(page, pair)).to_have_count(0)
     show(page, hidden=False)
@@ -114,7 +115,8 @@ def test_second_window_follows_the_first(desk: Desk, page: Page, person: Person,
 
 
 def test_session_that_has_ended_leads_to_the_login(desk: Desk, page: Page, person: Person, owner_conn: Conn) -> None:
-    page.wait_for_function("source?.readyState === EventSource.OPEN")
+    # Not wait_for_function(): it evaluates text in the page, which the page's policy forbids.
+    until(lambda: page.evaluate("source?.readyState === EventSource.OPEN"), "the page listens")
     owner_conn.execute("UPDATE public.registered_users SET is_active = false")
     add_channel(owner_conn, person.user_id)
     expect(page).to_have_url(f"{desk.base_url}/login")
