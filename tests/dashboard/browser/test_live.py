@@ -25,6 +25,14 @@ def is_marked(page: Page) -> bool:
     return page.evaluate("window.sameDocument") is True
 
 
+def listens(page: Page) -> bool:
+    """Whether the script has run and its event stream is open.
+
+    Not by wait_for_function(), which evaluates text in the page, and the page's policy forbids that.
+    """
+    return page.evaluate("typeof source !== 'undefined' && source?.readyState === EventSource.OPEN") is True
+
+
 def show(page: Page, *, hidden: bool) -> None:
     """Have the browser say that the window went to the background, or came back."""
     page.evaluate(
@@ -96,7 +104,7 @@ def test_changes_are_seen_after_the_database_cut_the_connection(
 
 
 def test_window_in_the_background_catches_up(page: Page, person: Person, owner_conn: Conn) -> None:
-    until(lambda: page.evaluate("source !== null"), "the page listens")
+    until(lambda: listens(page), "the page listens")
     show(page, hidden=True)
     until(lambda: page.evaluate("source === null"), "the page has stopped listening")
     pair = add_channel(owner_conn, person.user_id)
@@ -115,8 +123,7 @@ def test_second_window_follows_the_first(desk: Desk, page: Page, person: Person,
 
 
 def test_session_that_has_ended_leads_to_the_login(desk: Desk, page: Page, person: Person, owner_conn: Conn) -> None:
-    # Not wait_for_function(): it evaluates text in the page, which the page's policy forbids.
-    until(lambda: page.evaluate("source?.readyState === EventSource.OPEN"), "the page listens")
+    until(lambda: listens(page), "the page listens")
     owner_conn.execute("UPDATE public.registered_users SET is_active = false")
     add_channel(owner_conn, person.user_id)
     expect(page).to_have_url(f"{desk.base_url}/login")
