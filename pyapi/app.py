@@ -60,7 +60,9 @@ def create_app(settings: Settings, delivery: WorkerSettings | None = None) -> Fa
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with make_pool(settings) as pool:
+        async with make_pool(
+            settings.database_url, "api", max_size=settings.pool_max_size, timeout=settings.pool_timeout
+        ) as pool:
             app.state.pool = pool
             app.state.changes = Changes(settings.database_url)
             async with app.state.changes.listening():

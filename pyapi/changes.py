@@ -16,10 +16,8 @@ import psycopg
 import structlog
 from tenacity import RetryCallState, retry, retry_if_exception_type, wait_random_exponential
 
-from pyapi.queries import QUERIES
+from pyapi.pool import listening_connection
 
-# A peer that is gone without a word is noticed after some 30 + 3 x 10 seconds.
-_KEEPALIVE: dict[str, Any] = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _LONGEST_PAUSE = 10
 
 log = structlog.get_logger()
@@ -110,19 +108,7 @@ class Changes:
             before_sleep=_say_why,
         )
         async def connect() -> psycopg.AsyncConnection[Any]:
-            conn = await psycopg.AsyncConnection.connect(
-                self._database_url,
-                autocommit=True,
-                connect_timeout=_LONGEST_PAUSE,
-                application_name="broadcast-manager changes",
-                **_KEEPALIVE,
-            )
-            try:
-                await conn.execute(QUERIES["listen_for_changes"])
-            except BaseException:
-                await conn.close()
-                raise
-            return conn
+            return await listening_connection(self._database_url, "changes", "listen_for_changes")
 
         return await connect()
 

@@ -16,12 +16,11 @@ from uuid import UUID
 import psycopg
 import structlog
 from psycopg.rows import class_row, tuple_row
-from psycopg_pool import AsyncConnectionPool
 from telegram import Bot
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from pyapi.messages import Part, broadcast_messages
-from pyapi.pool import Pool, connection
+from pyapi.pool import Pool, connection, make_pool
 from pyapi.queries import QUERIES
 from pyapi.telegram import delete_message, send_message, telegram_bot
 from pyapi.telegram_errors import (
@@ -45,16 +44,6 @@ _ENDING = (RATE_LIMITED, NETWORK, UNAUTHORIZED, STOPPED, CLAIM_LOST)
 # Who waited longer than this many seconds asks whether the claim still stands.
 _TRUSTED_SECONDS = 1.0
 _LONGEST_PAUSE = 5
-
-_CONNECTION: dict[str, Any] = {
-    "autocommit": True,
-    "application_name": "broadcast-manager worker",
-    # A connection pooler in transaction mode knows no prepared statement of another transaction.
-    "prepare_threshold": None,
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "tcp_user_timeout": 10_000,
-}
 
 log = structlog.get_logger()
 _T = TypeVar("_T")
@@ -150,16 +139,7 @@ class Office:
 @asynccontextmanager
 async def open_office(settings: WorkerSettings) -> AsyncIterator[Office]:
     """Connections and bot; whether or not the database and Telegram answer."""
-    pool: Pool = AsyncConnectionPool(
-        settings.database_url,
-        kwargs=_CONNECTION,
-        min_size=1,
-        max_size=settings.worker_concurrency + 1,
-        timeout=3,
-        check=AsyncConnectionPool.check_connection,
-        open=False,
-        name="worker",
-    )
+    pool = make_pool(settings.database_url, "worker", max_size=settings.worker_concurrency + 1, timeout=3)
     async with pool, telegram_bot(settings) as bot:
         yield Office(pool, bot, settings)
 

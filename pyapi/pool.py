@@ -1,4 +1,4 @@
-"""Connections to the database for the API and the dashboard: pooled, in autocommit, replaced when they break."""
+"""Connections to the database for API, dashboard and worker: pooled, in autocommit, replaced when they break."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,13 +8,12 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from pyapi.settings import Settings
+from pyapi.queries import QUERIES
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
 _CONNECTION: dict[str, Any] = {
     "autocommit": True,
-    "application_name": "broadcast-manager api",
     # A connection pooler in transaction mode knows no prepared statement of another transaction.
     "prepare_threshold": None,
     # Seconds, and milliseconds for the last: a server that vanished without a word is noticed.
@@ -23,19 +22,55 @@ _CONNECTION: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 
+# A peer that is gone without a word is noticed after some 30 + 3 x 10 seconds.
+_LISTENING: dict[str, Any] = {
+    "autocommit": True,
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
 
-def make_pool(settings: Settings) -> Pool:
-    """A pool that is not open yet; it opens, and stays open, whether or not the database answers."""
+
+def make_pool(database_url: str, name: str, *, max_size: int, timeout: float) -> Pool:
+    """A pool that is not open yet; it opens, and stays open, whether or not the database answers.
+
+    Args:
+        database_url: as which role, and where.
+        name: what connects, as pg_stat_activity shows it: ``broadcast-manager NAME``.
+        max_size: connections at most.
+        timeout: seconds to wait for a connection.
+    """
     return AsyncConnectionPool(
-        settings.database_url,
-        kwargs=_CONNECTION,
+        database_url,
+        kwargs={**_CONNECTION, "application_name": f"broadcast-manager {name}"},
         min_size=1,
-        max_size=settings.pool_max_size,
-        timeout=settings.pool_timeout,
+        max_size=max_size,
+        timeout=timeout,
         check=AsyncConnectionPool.check_connection,
         open=False,
-        name="api",
+        name=name,
     )
+
+
+async def listening_connection(database_url: str, name: str, listen: str) -> AsyncConnection[Any]:
+    """A connection of its own that waits for notifications. A pooler in transaction mode passes none on.
+
+    Args:
+        database_url: every role may listen.
+        name: what connects, as pg_stat_activity shows it: ``broadcast-manager NAME``.
+        listen: the LISTEN, by the name of its query.
+
+    Raises:
+        psycopg.Error: the database did not answer.
+    """
+    conn = await AsyncConnection.connect(database_url, application_name=f"broadcast-manager {name}", **_LISTENING)
+    try:
+        await conn.execute(QUERIES[listen])
+    except BaseException:
+        await conn.close()
+        raise
+    return conn
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """What the API and the dashboard are told by their environment, and by nothing else."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, TypeVar
 
 from limits import parse
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -10,10 +11,11 @@ from pyapi.database import libpq_url
 
 SECRET_BYTES = 32
 _SECRET_HINT = "for example the output of: openssl rand -hex 32"  # noqa: S105
-_SENTENCES = {
-    ("database_url", "missing"): "DATABASE_URL is not set: give the database, as in postgresql://user@host/telepaypsql",
-    ("jwt_secret_key", "missing"): f"JWT_SECRET_KEY is not set: give {SECRET_BYTES} bytes or more, {_SECRET_HINT}",
+_MISSING = {
+    "database_url": "DATABASE_URL is not set: give the database, as in postgresql://user@host/telepaypsql",
+    "jwt_secret_key": f"JWT_SECRET_KEY is not set: give {SECRET_BYTES} bytes or more, {_SECRET_HINT}",
 }
+_S = TypeVar("_S", bound=BaseSettings)
 
 
 class SettingsInvalid(ValueError):
@@ -85,14 +87,30 @@ def read_settings() -> Settings:
     Raises:
         SettingsInvalid: one sentence that names the variable and what it should hold.
     """
+    return read_environment(Settings, _MISSING)
+
+
+def read_environment(kind: type[_S], missing: Mapping[str, str]) -> _S:
+    """Settings of a kind, from this process's environment.
+
+    Args:
+        kind: which settings.
+        missing: the sentence for each variable, by the field's name, that is not set.
+
+    Raises:
+        SettingsInvalid: the first thing that is missing or wrong, as one sentence.
+    """
     try:
-        # pydantic-settings fills in what a type checker takes for missing arguments.
-        return Settings()  # type: ignore[call-arg]
+        return kind()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        name = str(first["loc"][0])
+        # A field with several variables is reported by the first of them.
+        name = next((field for field in missing if field in str(first["loc"][0])), str(first["loc"][0]))
         cause = first.get("ctx", {}).get("error")
-        sentence = _SENTENCES.get((name, first["type"])) or (
-            str(cause) if isinstance(cause, ValueError) else f"{name.upper()}: {first['msg']}"
-        )
+        if first["type"] == "missing":
+            sentence = missing[name]
+        elif isinstance(cause, ValueError):
+            sentence = str(cause)
+        else:
+            sentence = f"{name.upper()}: {first['msg']}"
         raise SettingsInvalid(sentence) from None

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -29,7 +28,7 @@ from tenacity import (
 )
 
 from pyapi.delivery import DATABASE_AWAY, Claim, Delivered, Office, call, claim_due, deliver, open_office
-from pyapi.queries import QUERIES
+from pyapi.pool import listening_connection
 from pyapi.telegram import RequestRefused, read_bot_username
 from pyapi.telegram_errors import UNAUTHORIZED
 from pyapi.worker_settings import WorkerSettings
@@ -255,29 +254,11 @@ async def _listen(database_url: str, wake: asyncio.Event) -> None:
     )
     while True:
         with suppress(psycopg.Error):
-            async with await retrying(_listener, database_url) as conn:
+            async with await retrying(listening_connection, database_url, "worker listens", "listen_for_due") as conn:
                 wake.set()
                 async for _ in conn.notifies():
                     wake.set()
         log.warning("📢 worker.not_listening")
-
-
-async def _listener(database_url: str) -> psycopg.AsyncConnection[Any]:
-    conn = await psycopg.AsyncConnection.connect(
-        database_url,
-        autocommit=True,
-        connect_timeout=5,
-        application_name="broadcast-manager worker listens",
-        keepalives_idle=30,
-        keepalives_interval=10,
-        keepalives_count=3,
-    )
-    try:
-        await conn.execute(QUERIES["listen_for_due"])
-    except BaseException:
-        await conn.close()
-        raise
-    return conn
 
 
 async def _first(*events: asyncio.Event, seconds: float) -> None:

@@ -4,15 +4,15 @@ import os
 import re
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pyapi.database import libpq_url
-from pyapi.settings import SettingsInvalid
+from pyapi.settings import read_environment
 
 TELEGRAM = "https://api.telegram.org"
 _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
-_SENTENCES = {
+_MISSING = {
     "database_url": "DATABASE_URL is not set: give the database, as in postgresql://user@host/telepaypsql",
     "telegram_bot_token": "TELEGRAM_BOT_TOKEN is not set: give the bot's token, as BotFather tells it",
 }
@@ -70,20 +70,7 @@ def read_worker_settings() -> WorkerSettings:
     Raises:
         SettingsInvalid: one sentence that names the variable and what it should hold.
     """
-    try:
-        # pydantic-settings fills in what a type checker takes for missing arguments.
-        return WorkerSettings()  # type: ignore[call-arg]
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = "database_url" if "database_url" in str(first["loc"][0]) else str(first["loc"][0])
-        cause = first.get("ctx", {}).get("error")
-        if first["type"] == "missing":
-            sentence = _SENTENCES[name]
-        elif isinstance(cause, ValueError):
-            sentence = str(cause)
-        else:
-            sentence = f"{name.upper()}: {first['msg']}"
-        raise SettingsInvalid(sentence) from None
+    return read_environment(WorkerSettings, _MISSING)
 
 
 def worker_settings_if_any() -> WorkerSettings | None:
