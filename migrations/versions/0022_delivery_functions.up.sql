@@ -187,6 +187,8 @@ RETURNS TABLE (
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- By the keys, even where the statistics still call the history empty.
+SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -267,6 +269,8 @@ RETURNS void
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- By the keys, even where the statistics still call the history empty.
+SET enable_seqscan = off
 AS $$
 BEGIN
     -- Also when the lease has run out meanwhile: what is known now is better than unknown.
@@ -305,6 +309,8 @@ RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- By the keys, even where the statistics still call the history empty.
+SET enable_seqscan = off
 AS $$
 DECLARE
     s public.broadcast_manager_settings;

@@ -3,6 +3,8 @@ RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- By the keys, even where the statistics still call the history empty.
+SET enable_seqscan = off
 AS $$
 DECLARE
     s public.broadcast_manager_settings;

@@ -20,6 +20,8 @@ RETURNS TABLE (
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- By the keys, even where the statistics still call the history empty.
+SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
