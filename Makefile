@@ -11,7 +11,7 @@ LOCK := pip-compile --quiet --all-extras --allow-unsafe --generate-hashes --stri
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--output-file requirements.lock pyproject.toml
 
-.PHONY: install demo serve screenshots test mutants soak trust interleavings fingerprint bench bench-full bench-live bench-backfill bench-delivery check revision psql lock
+.PHONY: install demo serve screenshots test mutants soak trust interleavings fingerprint bench bench-full bench-live bench-backfill bench-delivery docs reference dist check revision psql lock
 
 install: $(STAMP)
 
@@ -86,6 +86,19 @@ bench-backfill: install
 # Claiming and finishing broadcasts against other queues, growth of the tables, and from a click to the first request.
 bench-delivery: install
 	$(BIN)/python -m benchmarks.delivery $(ARGS)
+
+# The documentation as a site in site/; to read it: python -m http.server --directory site --bind 127.0.0.1
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# docs/reference/, written anew from the database's comments, the commands, the settings and the API.
+reference: install
+	$(BIN)/python -m reference
+
+# Wheel and source archive, to the same bytes each time.
+dist: install
+	rm -rf dist
+	$(BIN)/python -m hatchling build
 
 check: install
 	$(BIN)/ruff format --check

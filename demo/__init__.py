@@ -1,1 +1,1 @@
-"""The project's main job on real input, told as a story: `python -m demo`."""
+"""The project's main job on real input, told as a story: `make demo`, or `python -m pyapi.demo` once installed."""

@@ -1,4 +1,4 @@
-"""Tell the story of demo/story.py: `python -m demo`, with DATABASE_URL for a database of one's own."""
+"""Tell the story of story.py: `make demo`, with DATABASE_URL for a database of one's own."""
 
 import signal
 import sys
@@ -7,12 +7,13 @@ import psycopg
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from demo.errors import DemoError
-from demo.story import tell
-from demo.target import demo_database
 from pyapi.database import DatabaseUrlError
 from pyapi.embedded import EmbeddedServerError
 from pyapi.errors import RuleError
+
+from .errors import DemoError
+from .story import tell
+from .target import demo_database
 
 EXPECTED = (
     DemoError,

@@ -13,8 +13,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy.ext.declarative import DeferredReflection
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from demo.errors import DemoError
 from pyapi import Channel, insert_channel, read_broadcast_id, sqlalchemy_url
+
+from .errors import DemoError
 
 PIOTR = UUID("5c82d6f1-e07b-49a3-8c4e-f2913b6a5d70")
 YUKI = UUID("2b9e7a40-16cd-4f0a-8e35-c1d4907f62ab")

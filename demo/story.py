@@ -1,5 +1,6 @@
 """The story: an existing database in a bad state, the upgrade, and what the database refuses then."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,11 +15,12 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from demo import clients
-from demo.errors import DemoError
-from demo.target import ROOT, Place
 from pyapi import Channel, RuleError, typed_errors
 from pyapi.integrity import find_violations
+
+from . import clients
+from .errors import DemoError
+from .target import Place
 
 CLIENT = UUID("7e1018e4-5644-4031-a05c-4166cc877264")
 EXISTING_DATABASE = Path(__file__).with_name("telepaypsql.sql")
@@ -40,7 +42,7 @@ def tell(place: Place, console: Console) -> None:
         _show_client(conn, console)
         _heading(console, 2, "The integrity report before")
         _report_violations(conn, console)
-        _heading(console, 3, "alembic upgrade head")
+        _heading(console, 3, "The upgrade")
         _upgrade(place.url, console)
         _heading(console, 4, "The client has ids, the report is empty, nothing was lost")
         _show_client(conn, console)
@@ -149,34 +151,33 @@ def _report_nothing(conn: Connection, console: Console) -> None:
 
 
 def _upgrade(url: str, console: Console) -> None:
-    console.print("$ DATABASE_URL=… alembic upgrade head", style="bold")
+    console.print("$ DATABASE_URL=… broadcast-manager upgrade", style="bold")
     with subprocess.Popen(
-        [sys.executable, "-m", "alembic", "upgrade", "head"],
-        cwd=ROOT,
+        [sys.executable, "-c", "from pyapi.cli import app; app()", "upgrade"],
         env={**os.environ, "DATABASE_URL": url, "PYTHONIOENCODING": "utf-8"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
-    ) as alembic:
+    ) as upgrade:
         try:
-            for line in alembic.stdout or ():
-                _show_alembic_line(line.rstrip(), console)
+            for line in upgrade.stdout or ():
+                _show_line(line.rstrip(), console)
         except KeyboardInterrupt:
             # Nothing may go on building while we clean up.
-            alembic.terminate()
-            alembic.wait()
+            upgrade.terminate()
+            upgrade.wait()
             raise
-    if alembic.returncode != 0:
-        raise DemoError(f"alembic upgrade head failed with exit code {alembic.returncode}; it said why above.")
+    if upgrade.returncode != 0:
+        raise DemoError(f"The upgrade failed with exit code {upgrade.returncode}; it said why above.")
 
 
-def _show_alembic_line(line: str, console: Console) -> None:
-    # "INFO  [logger] text": the text is what a reader wants.
-    level, _, rest = line.partition(" [")
-    if level.strip() != "INFO":
+def _show_line(line: str, console: Console) -> None:
+    # In a pipe what it logs is JSON; a refusal is a sentence.
+    try:
+        text = str(json.loads(line)["event"])
+    except ValueError:
         console.print(f"  {line}", markup=False)
         return
-    text = rest.partition("] ")[2]
     if text.startswith(("Context impl", "Will assume")) or text.endswith(", skipping"):
         return
     if text.startswith("Running upgrade "):

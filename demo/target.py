@@ -13,15 +13,16 @@ import psycopg
 from psycopg import sql
 from rich.console import Console
 
-from demo.errors import DemoError
 from pyapi.database import database_url
 from pyapi.embedded import EmbeddedServerError, embedded_server, server_binaries
+from pyapi.project_file import project_file
 
-ROOT = Path(__file__).resolve().parents[1]
+from .errors import DemoError
+
 OWNER = "paygateprime"
 DATABASE = "telepaypsql"
 MARK = "broadcast_manager_demo"
-MARK_COMMENT = "Made by python -m demo, which drops what it made when it ends or when it is run again."
+MARK_COMMENT = "Made by the demo of broadcast-manager, which drops what it made when it ends or when it is run again."
 VERSION_TABLE = "broadcast_manager_alembic_version"
 OLD_TABLES = ("registered_users", "main_clients_database", "broadcast_manager")
 OLD_TYPES = ("currency_type", "network_type")
@@ -192,9 +193,10 @@ def _drop_what_the_demo_made(conn: psycopg.Connection[Any]) -> None:
     roles = [
         role for (role,) in conn.execute(sql.SQL("SELECT role_to_drop FROM public.{}").format(sql.Identifier(MARK)))
     ]
+    # Of the routines some take or give rows of a view or a table, and others are called by its triggers.
+    _drop_routines(conn, with_rows_of="v")
     _drop(conn, "VIEW", _names("views"))
-    # Of the routines some take a row of a table, and others are called by its triggers.
-    _drop_routines(conn, taking_rows=True)
+    _drop_routines(conn, with_rows_of="r")
     _drop(conn, "TABLE", [*OLD_TABLES, *_names("tables"), VERSION_TABLE, MARK])
     _drop_routines(conn)
     _drop(conn, "TYPE", [*OLD_TYPES])
@@ -208,12 +210,14 @@ def _drop(conn: psycopg.Connection[Any], kind: str, names: list[str]) -> None:
     conn.execute(sql.SQL("DROP {} IF EXISTS {}").format(sql.SQL(kind), listed))
 
 
-def _drop_routines(conn: psycopg.Connection[Any], *, taking_rows: bool = False) -> None:
+def _drop_routines(conn: psycopg.Connection[Any], *, with_rows_of: str | None = None) -> None:
     for (routine,) in conn.execute(
         "SELECT p.oid::regprocedure::text FROM pg_proc AS p"
         " WHERE p.pronamespace = 'public'::regnamespace AND p.proname = ANY (%s)"
-        " AND (NOT %s OR EXISTS (SELECT FROM pg_type AS t WHERE t.oid = ANY (p.proargtypes) AND t.typtype = 'c'))",
-        [[*_names("functions"), *_names("procedures")], taking_rows],
+        " AND (%s::text IS NULL OR EXISTS ("
+        "SELECT FROM pg_class AS c"
+        " WHERE c.relkind = %s AND (c.reltype = p.prorettype OR c.reltype = ANY (p.proargtypes))))",
+        [[*_names("functions"), *_names("procedures")], with_rows_of, with_rows_of],
     ).fetchall():
         conn.execute(sql.SQL("DROP ROUTINE {}").format(sql.SQL(routine)))
 
@@ -228,7 +232,7 @@ def _drop_role(conn: psycopg.Connection[Any], role: str) -> None:
 
 
 def _names(folder: str) -> list[str]:
-    return sorted(path.stem for path in (ROOT / "sql" / folder).glob("*.sql"))
+    return sorted(path.stem for path in project_file(f"sql/{folder}").glob("*.sql"))
 
 
 def _one(conn: psycopg.Connection[Any], query: str) -> Any:

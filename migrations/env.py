@@ -1,7 +1,6 @@
 """Connects Alembic to the database: which one, whose turn it is, and what an operator reads when it is refused."""
 
 import logging
-import logging.config
 from typing import Any
 
 import psycopg
@@ -11,7 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy import Column, Connection, MetaData, Table, create_engine, inspect, pool, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from migrations import progress
+from pyapi import migration_progress
 from pyapi.database import DatabaseUrlError, database_url, sqlalchemy_url
 
 VERSION_TABLE = "broadcast_manager_alembic_version"
@@ -49,7 +48,7 @@ def online(url: str) -> None:
     """
     engine = create_engine(sqlalchemy_url(url), poolclass=pool.NullPool)
     try:
-        with engine.connect() as connection, progress.shown() as report:
+        with engine.connect() as connection, migration_progress.shown() as report:
             driver_connection = connection.connection.driver_connection
             if isinstance(driver_connection, psycopg.Connection):
                 driver_connection.add_notice_handler(report)
@@ -119,12 +118,18 @@ def _sentence(error: DBAPIError) -> str:
     return str(origin)
 
 
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)-5.5s [%(name)s] %(message)s")
+    logging.getLogger("alembic").setLevel(logging.INFO)
+
+
 if context.is_offline_mode():
     offline()
+elif url := context.config.attributes.get("url"):
+    online(url)
 else:
-    if context.config.config_file_name and not context.config.attributes.get("url"):
-        logging.config.fileConfig(context.config.config_file_name, disable_existing_loggers=False)
+    _log_to_stderr()
     try:
-        online(context.config.attributes.get("url") or database_url())
+        online(database_url())
     except DatabaseUrlError as error:
         raise CommandError(str(error)) from error

@@ -1,6 +1,6 @@
 """${message}"""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "${up_revision}"
 down_revision = ${'"' + down_revision + '"' if down_revision else None}

@@ -1,16 +1,20 @@
 """Users: who signs in, and who a token stands for."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
+from structlog.contextvars import bind_contextvars
 
 from pyapi.passwords import password_matches
 from pyapi.pool import Pool, connection
 from pyapi.queries import QUERIES
+
+log = structlog.get_logger()
 
 
 class LoginFailed(Exception):
@@ -46,16 +50,22 @@ async def authenticate(pool: Pool, username: str, password: str) -> User:
         psycopg.Error: the database did not answer.
     """
     async with connection(pool) as conn, conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(QUERIES["login"], {"username": username})
+        await cursor.execute(QUERIES["password_hash_of"], {"username": username})
         row = await cursor.fetchone()
     password_hash = None if row is None else str(row["password_hash"])
     if not await password_matches(password, password_hash) or row is None:
+        # The name as typed is not logged: it may be a password in the wrong field.
+        log.warning("login.failed", code="login_failed", client_id=row and str(row["user_id"]))
         raise LoginFailed("username or password is wrong")
-    user = User(**{field.name: row[field.name] for field in fields(User)})
-    if not user.is_active:
-        raise AccountInactive("the account is inactive")
     async with connection(pool) as conn:
+        user = await read_user(conn, row["user_id"])
+        if user is None:
+            raise LoginFailed("the user was deleted meanwhile")
+        if not user.is_active:
+            log.warning("login.failed", code="account_inactive", client_id=str(user.user_id))
+            raise AccountInactive("the account is inactive")
         await conn.execute(QUERIES["record_login"], {"user_id": user.user_id})
+    bind_contextvars(client_id=str(user.user_id))
     return user
 
 

@@ -185,6 +185,12 @@ class BroadcastRateLimited(BroadcastError):
         return int(self.facts()["retry_after_seconds"])
 
 
+class OperatorRequired(RuleError):
+    """BM015: the user is no operator."""
+
+    code = "operator_required"
+
+
 _OWN_CODES: dict[str, type[RuleError]] = {
     "BM001": ChannelLimitReached,
     "BM002": BroadcastRuleBroken,
@@ -197,6 +203,7 @@ _OWN_CODES: dict[str, type[RuleError]] = {
     "BM012": BroadcastInactive,
     "BM013": BroadcastInProgress,
     "BM014": BroadcastRateLimited,
+    "BM015": OperatorRequired,
 }
 
 

@@ -1,4 +1,4 @@
-"""Finds the SQL files that belong to the project: beside the package in a checkout, inside it when installed."""
+"""Finds the project's SQL and migrations: beside the package in a checkout, inside it when installed."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ _PACKAGE = Path(__file__).parent
 
 
 def project_file(path: str) -> Path:
-    """The file under ``sql/``.
+    """The file or folder under ``sql/`` or ``migrations/``.
 
     Args:
         path: relative to the project's top, such as ``sql/checks/verify_broadcast_integrity.sql``.

@@ -114,34 +114,19 @@ SELECT TRUE AS found
 WHERE to_regclass('public.broadcast_integrity_violations') IS NOT NULL;
 
 
--- name: login
--- The user of a name with the password's hash, switched off or not; one row or none.
+-- name: password_hash_of
+-- Whom a name signs in as, and the hash of the password; one row or none.
 SELECT
-    u.user_id,
-    u.username,
-    u.email,
-    coalesce(u.email_verified, FALSE) AS email_verified,
-    coalesce(u.is_active, FALSE) AS is_active,
-    CAST(u.created_at AS timestamptz) AS created_at,
-    CAST(u.last_login AS timestamptz) AS last_login,
-    EXISTS (SELECT FROM public.broadcast_manager_operators AS o WHERE o.user_id = u.user_id) AS is_operator,
-    u.password_hash
-FROM public.registered_users AS u
-WHERE u.username = CAST(%(username)s AS text);
+    h.user_id,
+    h.password_hash
+FROM public.password_hash_of(CAST(%(username)s AS text)) AS h;
 
 -- name: read_user
 -- The user of an id; one row or none.
 SELECT
-    u.user_id,
-    u.username,
-    u.email,
-    coalesce(u.email_verified, FALSE) AS email_verified,
-    coalesce(u.is_active, FALSE) AS is_active,
-    CAST(u.created_at AS timestamptz) AS created_at,
-    CAST(u.last_login AS timestamptz) AS last_login,
-    EXISTS (SELECT FROM public.broadcast_manager_operators AS o WHERE o.user_id = u.user_id) AS is_operator
-FROM public.registered_users AS u
-WHERE u.user_id = CAST(%(user_id)s AS uuid);
+    CAST(%(user_id)s AS uuid) AS user_id,
+    u.*
+FROM public.user_of_id(CAST(%(user_id)s AS uuid)) AS u;
 
 -- name: record_login
 -- Notes that a user has just signed in.
@@ -155,49 +140,9 @@ FROM public.broadcast_manager_settings AS s;
 -- name: channels_of_client
 -- A client's channels, each with its broadcast; NULL there where a row is missing.
 SELECT
-    c.open_channel_id,
-    c.open_channel_title,
-    c.open_channel_description,
-    c.closed_channel_id,
-    c.closed_channel_title,
-    c.closed_channel_description,
-    c.closed_channel_donation_message,
-    num_nonnulls(c.sub_1_price, c.sub_2_price, c.sub_3_price) AS tier_count,
-    c.sub_1_price,
-    c.sub_1_time,
-    c.sub_2_price,
-    c.sub_2_time,
-    c.sub_3_price,
-    c.sub_3_time,
-    c.client_wallet_address,
-    CAST(c.client_payout_currency AS text) AS client_payout_currency,
-    CAST(c.client_payout_network AS text) AS client_payout_network,
-    c.payout_strategy,
-    c.payout_threshold_usd,
-    CAST(c.payout_threshold_updated_at AS timestamptz) AS payout_threshold_updated_at,
-    c.client_id,
-    c.created_by,
-    CAST(c.updated_at AS timestamptz) AS updated_at,
-    c.notification_status,
-    c.notification_id,
-    b.id AS broadcast_id,
-    CASE WHEN b.id IS NOT NULL THEN public.broadcast_state(b) END AS state,
-    CASE WHEN b.id IS NOT NULL THEN coalesce(public.retry_after_seconds(b), 0) END AS retry_after_seconds,
-    b.is_active,
-    CASE WHEN isfinite(b.next_send_time) THEN b.next_send_time END AS next_send_time,
-    b.last_sent_time,
-    b.total_broadcasts,
-    b.successful_broadcasts,
-    b.failed_broadcasts,
-    b.consecutive_failures,
-    b.last_error_message,
-    b.last_error_time,
-    b.last_manual_trigger_time
-FROM public.main_clients_database AS c
-LEFT JOIN public.broadcast_manager AS b
-    ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
-WHERE c.client_id = CAST(%(client_id)s AS uuid)
-ORDER BY c.open_channel_title, c.open_channel_id, c.closed_channel_id;
+    CAST(%(client_id)s AS uuid) AS client_id,
+    c.*
+FROM public.client_channels(CAST(%(client_id)s AS uuid)) AS c;
 
 -- name: own_channel
 -- The closed id of the one channel of the client that is meant; the database refuses any other.
@@ -235,27 +180,11 @@ SELECT public.request_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id
 SELECT public.reactivate_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid));
 
 -- name: read_broadcast
--- A client's own broadcast; the database refuses any other. The outer join has the question asked in any case.
+-- A client's own broadcast; the database refuses any other.
 SELECT
-    b.id AS broadcast_id,
-    b.open_channel_id,
-    b.closed_channel_id,
-    b.broadcast_status,
-    public.broadcast_state(b) AS state,
-    coalesce(public.retry_after_seconds(b), 0) AS retry_after_seconds,
-    b.is_active,
-    CASE WHEN isfinite(b.next_send_time) THEN b.next_send_time END AS next_send_time,
-    b.last_sent_time,
-    b.last_manual_trigger_time,
-    coalesce(b.manual_trigger_count, 0) AS manual_trigger_count,
-    coalesce(b.total_broadcasts, 0) AS total_broadcasts,
-    coalesce(b.successful_broadcasts, 0) AS successful_broadcasts,
-    coalesce(b.failed_broadcasts, 0) AS failed_broadcasts,
-    coalesce(b.consecutive_failures, 0) AS consecutive_failures,
-    b.last_error_message,
-    b.last_error_time
-FROM public.own_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS own (id)
-LEFT JOIN public.broadcast_manager AS b ON own.id = b.id;
+    CAST(%(broadcast_id)s AS uuid) AS broadcast_id,
+    b.*
+FROM public.client_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
 
 -- name: rule_parts
 -- Whether each trigger and key of the rule is in force.
@@ -280,57 +209,32 @@ SELECT set_config('statement_timeout', %(milliseconds)s, TRUE);
 -- name: broadcast_queue
 -- How many broadcasts are due now, and since when the oldest is.
 SELECT
-    count(*) AS due,
-    min(b.next_send_time) FILTER (WHERE isfinite(b.next_send_time)) AS oldest_due
-FROM public.broadcast_manager AS b
-WHERE b.is_active AND b.broadcast_status IN ('pending', 'completed', 'failed') AND b.next_send_time <= now();
+    q.due,
+    q.oldest_due
+FROM public.broadcast_queue AS q;
 
 -- name: broadcasts_by_state
 -- How many broadcasts are in each state.
 SELECT
-    public.broadcast_state(b) AS state,
-    count(*) AS count
-FROM public.broadcast_manager AS b
-GROUP BY 1
-ORDER BY 2 DESC, 1;
+    s.state,
+    s.count
+FROM public.broadcasts_by_state AS s
+ORDER BY s.count DESC, s.state;
 
 -- name: recent_failures
--- The broadcasts whose last send failed, the latest first.
-SELECT
-    b.id AS broadcast_id,
-    u.username,
-    b.open_channel_id,
-    c.open_channel_title,
-    coalesce(b.consecutive_failures, 0) AS consecutive_failures,
-    b.last_error_message,
-    b.last_error_time
-FROM public.broadcast_manager AS b
-LEFT JOIN public.main_clients_database AS c
-    ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
-LEFT JOIN public.registered_users AS u ON b.client_id = u.user_id
-WHERE b.broadcast_status = 'failed' OR b.consecutive_failures > 0
-ORDER BY b.last_error_time DESC NULLS LAST, b.id
-LIMIT %(most_rows)s;
+-- The broadcasts whose last send failed, the latest first; for operators.
+SELECT f.*
+FROM public.recent_failures(CAST(%(operator_id)s AS uuid), CAST(%(max_count)s AS integer)) AS f;
 
 -- name: first_integrity_violations
--- What breaks the rule now, worst first, as many rows as asked.
-SELECT
-    v.check_name,
-    v.severity,
-    v.client_id,
-    v.open_channel_id,
-    v.closed_channel_id,
-    v.broadcast_id,
-    v.detail,
-    v.remedy
-FROM public.broadcast_integrity_violations AS v
-ORDER BY v.severity, v.check_name, v.client_id, v.open_channel_id, v.closed_channel_id, v.broadcast_id
-LIMIT %(most_rows)s;
+-- What breaks the rule now, worst first, as many rows as asked; for operators.
+SELECT v.*
+FROM public.first_integrity_violations(CAST(%(operator_id)s AS uuid), CAST(%(max_count)s AS integer)) AS v;
 
 -- name: integrity_violation_count
 -- How many findings break the rule now.
-SELECT count(*)
-FROM public.broadcast_integrity_violations;
+SELECT coalesce(sum(c.count), 0)
+FROM public.broadcast_integrity_counts AS c;
 
 -- name: has_users_table
 -- One row where the table of the users is there.
@@ -411,3 +315,17 @@ SELECT public.forget_old_deliveries();
 SELECT TRUE AS found
 FROM public.registered_users
 LIMIT 1;
+
+-- name: broadcast_metrics
+-- The figures for monitoring.
+SELECT
+    m.name,
+    m.help,
+    m.label,
+    m.label_value,
+    m.value
+FROM public.broadcast_metrics AS m;
+
+-- name: check_integrity
+-- Makes the full check, unless the last one is young enough; tells whether it did.
+SELECT public.check_integrity(CAST(%(max_age)s AS interval));

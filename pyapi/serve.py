@@ -21,7 +21,6 @@ from urllib.parse import quote
 
 import bcrypt
 import psycopg
-import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
@@ -29,9 +28,11 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from sqlalchemy.exc import DBAPIError
 
+from pyapi import logs
 from pyapi.app import create_app
 from pyapi.database import DatabaseUrlError, database_url
 from pyapi.embedded import EmbeddedServerError, embedded_server
+from pyapi.metrics import MetricsSettings, metrics_served, read_metrics_settings
 from pyapi.queries import QUERIES
 from pyapi.settings import Settings, SettingsInvalid, read_settings
 from pyapi.web_server import listen, web_server
@@ -76,7 +77,7 @@ def main(arguments: list[str]) -> int:
     """
     # A terminated server cleans up like an interrupted one; uvicorn gives the signal back to this handler.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.configure()
     try:
         serve(_port(), Path(arguments[0]) if arguments else DATA)
     except KeyboardInterrupt:
@@ -110,13 +111,17 @@ def serve(port: int, folder: Path) -> None:
     with _listening(port) as listener, _database(folder) as place:
         demo_users = _upgrade_and_fill(place)
         settings = _settings(place)
-        with _telegram(place) as telegram_url, _worker(place):
+        with (
+            _telegram(place) as telegram_url,
+            _worker(place),
+            metrics_served(_metrics_settings(), settings.database_url),
+        ):
             app = create_app(settings, worker_settings_if_any())
 
             def tell() -> None:
                 _tell(listener.getsockname()[1], telegram_url, demo_users)
 
-            web_server(app, log_level="warning", on_started=tell).run(sockets=[listener])
+            web_server(app, on_started=tell).run(sockets=[listener])
 
 
 @contextmanager
@@ -184,7 +189,7 @@ def _fill(conn: psycopg.Connection[Any]) -> None:
 def _has_demo_password(conn: psycopg.Connection[Any], user: str) -> bool:
     # Nothing else tells, and nothing else has to: it is not told where somebody has changed it.
     with conn.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(QUERIES["login"], {"username": user}).fetchone()
+        row = cursor.execute(QUERIES["password_hash_of"], {"username": user}).fetchone()
     try:
         return row is not None and bcrypt.checkpw(DEMO_PASSWORD.encode(), str(row["password_hash"]).encode())
     except ValueError:
@@ -211,11 +216,21 @@ def _worker(place: Place) -> Iterator[None]:
         yield
         return
     os.environ["WORKER_DATABASE_URL"] = place.worker_url
-    with subprocess.Popen([sys.executable, "-c", "from pyapi.cli import app; app()", "worker"]) as process:
+    port = _metrics_settings().metrics_port
+    with subprocess.Popen(
+        [sys.executable, "-c", "from pyapi.cli import app; app()", "worker"],
+        env=os.environ | {"METRICS_PORT": str(port and port + 1)},
+    ) as process:
         try:
             yield
         finally:
             process.terminate()
+
+
+def _metrics_settings() -> MetricsSettings:
+    # On by itself, on any free port, which the log tells; the worker takes the one after METRICS_PORT.
+    os.environ.setdefault("METRICS_PORT", "0")
+    return read_metrics_settings()
 
 
 def _settings(place: Place) -> Settings:

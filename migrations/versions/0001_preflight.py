@@ -1,6 +1,6 @@
 """Refuse what the rule can not be installed on, before anything changes."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0001"
 down_revision = None

@@ -1,6 +1,6 @@
 """Undo log, quarantine and the brief lock."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0002"
 down_revision = "0001"

@@ -1,6 +1,6 @@
 """Create the three tables where they are missing."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0003"
 down_revision = "0002"

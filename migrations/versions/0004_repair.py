@@ -1,6 +1,6 @@
 """Repair and backfill, as procedures."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0004"
 down_revision = "0003"

@@ -1,6 +1,6 @@
 """One broadcast row per pair."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0005"
 down_revision = "0004"

@@ -1,6 +1,6 @@
 """Unique keys on the channels."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0006"
 down_revision = "0005"

@@ -1,6 +1,6 @@
 """Trigger, takeover, truncate guard and cascade key."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0007"
 down_revision = "0006"

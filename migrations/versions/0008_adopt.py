@@ -1,6 +1,6 @@
 """Repair and backfill what was there before."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0008"
 down_revision = "0007"

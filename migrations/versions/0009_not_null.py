@@ -1,6 +1,6 @@
 """Key columns take no NULL."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0009"
 down_revision = "0008"

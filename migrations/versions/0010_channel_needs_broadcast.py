@@ -1,6 +1,6 @@
 """No channel without its broadcast row."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0010"
 down_revision = "0009"

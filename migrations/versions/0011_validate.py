@@ -1,6 +1,6 @@
 """Last sweep, then validate the keys."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0011"
 down_revision = "0010"

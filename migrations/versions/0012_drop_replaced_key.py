@@ -1,6 +1,6 @@
 """Drop the key that the cascade through the channel replaces."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0012"
 down_revision = "0011"

@@ -1,6 +1,6 @@
 """Integrity view and the role that may read it."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0013"
 down_revision = "0012"

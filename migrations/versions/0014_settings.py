@@ -1,6 +1,6 @@
 """The settings and the operators."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0014"
 down_revision = "0013"

@@ -1,6 +1,6 @@
 """A client's channels: register, change, delete."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0015"
 down_revision = "0014"

@@ -1,6 +1,6 @@
 """A client's broadcasts: state, manual trigger, switching on again; and the note of a login."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0016"
 down_revision = "0015"

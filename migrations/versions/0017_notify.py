@@ -1,6 +1,6 @@
 """Dashboards hear of changes by NOTIFY."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0017"
 down_revision = "0016"

@@ -1,6 +1,6 @@
 """A view that tells at any time whether the rule is in force."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0018"
 down_revision = "0017"

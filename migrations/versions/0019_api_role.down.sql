@@ -26,11 +26,4 @@ public.record_login(uuid),
 public.watch_client(uuid)
 FROM broadcast_manager_api;
 
--- The role goes too, unless another database of the cluster uses it or somebody else made it.
-DO $$
-BEGIN
-    DROP ROLE broadcast_manager_api;
-EXCEPTION
-    WHEN dependent_objects_still_exist OR insufficient_privilege OR undefined_object THEN NULL;
-END;
-$$;
+-- The role stays: other databases of the cluster may use it, and those who are members of it.

@@ -1,6 +1,6 @@
 """The role that the channel API and the dashboard connect as."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0019"
 down_revision = "0018"

@@ -1,6 +1,6 @@
 """What was sent, by whom, where and how it ended."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0020"
 down_revision = "0019"

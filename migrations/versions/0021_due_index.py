@@ -1,6 +1,6 @@
 """An index that finds what is due, where there is none."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0021"
 down_revision = "0020"

@@ -1,6 +1,6 @@
 """Claim, send, record, finish: the life of a broadcast that is due."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0022"
 down_revision = "0021"

@@ -21,11 +21,4 @@ public.release_expired_claims(),
 public.forget_old_deliveries()
 FROM broadcast_manager_worker;
 
--- The role goes too, unless another database of the cluster uses it or somebody else made it.
-DO $$
-BEGIN
-    DROP ROLE broadcast_manager_worker;
-EXCEPTION
-    WHEN dependent_objects_still_exist OR insufficient_privilege OR undefined_object THEN NULL;
-END;
-$$;
+-- The role stays: other databases of the cluster may use it, and those who are members of it.

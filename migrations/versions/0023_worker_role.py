@@ -1,6 +1,6 @@
 """The role that workers connect as."""
 
-from migrations.sql_file import run
+from pyapi.frozen_sql import run
 
 revision = "0023"
 down_revision = "0022"

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from pyapi.dashboard.sessions import Operator
 from pyapi.dashboard.state import pool_of
 from pyapi.dashboard.view import named_state, page
 from pyapi.drift import Drift, Fact, find_drift, fingerprint_query
+from pyapi.errors import typed_errors
 from pyapi.integrity import Violation
 from pyapi.pool import Pool, connection
 from pyapi.queries import QUERIES
@@ -85,8 +87,8 @@ class Violations:
 @router.get("/operator")
 async def show_operator_page(request: Request, session: Operator) -> Response:
     """How the whole of it stands."""
-    del session
     pool = pool_of(request)
+    asking = {"operator_id": session.user.user_id, "max_count": _MOST_ROWS}
     return page(
         request,
         "operator.html",
@@ -94,17 +96,18 @@ async def show_operator_page(request: Request, session: Operator) -> Response:
         now=datetime.now(UTC),
         queue=await _part(pool, _queue),
         states=await _part(pool, _states),
-        integrity=await _part(pool, _violations),
+        integrity=await _part(pool, partial(_violations, asking=asking)),
         drift=await _part(pool, _drift),
-        failures=await _part(pool, _failures),
+        failures=await _part(pool, partial(_failures, asking=asking)),
     )
 
 
 async def _part(pool: Pool, read: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> Part[T]:
     try:
-        async with connection(pool) as conn, conn.transaction():
-            await conn.execute(QUERIES["limit_statements"], {"milliseconds": str(1000 * _PATIENCE_SECONDS)})
-            return Part(await read(conn))
+        with typed_errors():
+            async with connection(pool) as conn, conn.transaction():
+                await conn.execute(QUERIES["limit_statements"], {"milliseconds": str(1000 * _PATIENCE_SECONDS)})
+                return Part(await read(conn))
     except psycopg.errors.QueryCanceled:
         return Part(
             None,
@@ -126,20 +129,20 @@ async def _states(conn: AsyncConnection[Any]) -> list[StateCount]:
         return await cursor.fetchall()
 
 
-async def _failures(conn: AsyncConnection[Any]) -> list[BroadcastFailure]:
+async def _failures(conn: AsyncConnection[Any], asking: dict[str, Any]) -> list[BroadcastFailure]:
     async with conn.cursor(row_factory=class_row(BroadcastFailure)) as cursor:
-        await cursor.execute(QUERIES["recent_failures"], {"most_rows": _MOST_ROWS})
+        await cursor.execute(QUERIES["recent_failures"], asking)
         return await cursor.fetchall()
 
 
-async def _violations(conn: AsyncConnection[Any]) -> Violations:
+async def _violations(conn: AsyncConnection[Any], asking: dict[str, Any]) -> Violations:
     async with conn.cursor(row_factory=class_row(Violation)) as cursor:
-        await cursor.execute(QUERIES["first_integrity_violations"], {"most_rows": _MOST_ROWS})
+        await cursor.execute(QUERIES["first_integrity_violations"], asking)
         rows = await cursor.fetchall()
     if len(rows) < _MOST_ROWS:
         return Violations(rows, len(rows))
     count = await (await conn.execute(QUERIES["integrity_violation_count"])).fetchone()
-    return Violations(rows, count[0] if count else len(rows))
+    return Violations(rows, int(count[0]) if count else len(rows))
 
 
 async def _drift(conn: AsyncConnection[Any]) -> list[Drift]:

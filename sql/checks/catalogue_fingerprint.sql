@@ -20,7 +20,9 @@ rule_relations AS (
             'broadcast_manager_quarantine', 'broadcast_manager_undo',
             'broadcast_manager_settings', 'broadcast_manager_operators',
             'broadcast_deliveries', 'broadcast_delivery_parts', 'broadcast_bot_slot', 'broadcast_watchers',
-            'broken_broadcasts', 'broadcast_integrity_violations', 'broadcast_rule_parts'
+            'broken_broadcasts', 'broadcast_integrity_violations', 'broadcast_rule_parts',
+            'broadcast_queue', 'broadcasts_by_state', 'broadcast_integrity_counts',
+            'broadcast_integrity_check', 'broadcast_metrics'
         )
 ),
 
@@ -37,7 +39,9 @@ rule_functions AS (
             'own_broadcast', 'broadcast_state', 'retry_after_seconds', 'request_broadcast', 'reactivate_broadcast',
             'record_login', 'watch_client', 'notify_watchers',
             'claim_due_broadcasts', 'messages_to_delete', 'record_message_deleted', 'intend_part', 'record_part',
-            'finish_broadcast', 'release_expired_claims', 'forget_old_deliveries'
+            'finish_broadcast', 'release_expired_claims', 'forget_old_deliveries',
+            'client_channels', 'client_broadcast', 'user_of_id', 'password_hash_of',
+            'check_operator', 'recent_failures', 'first_integrity_violations', 'check_integrity'
         )
 ),
 
@@ -48,7 +52,8 @@ rule_triggers (trigger_name) AS (
 ),
 
 rule_roles (role_name) AS (
-    VALUES ('broadcast_manager_reader'), ('broadcast_manager_api'), ('broadcast_manager_worker')
+    VALUES
+    ('broadcast_manager_reader'), ('broadcast_manager_channel_writer'), ('broadcast_manager_api'), ('broadcast_manager_worker')
 ),
 
 rule_constraints AS (

@@ -5,15 +5,18 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 -- By the keys, even where the statistics still call the history empty.
 SET enable_seqscan = off
+-- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
+SET jit = off
 AS $$
 DECLARE
     s public.broadcast_manager_settings;
     d public.broadcast_deliveries;
     b public.broadcast_manager;
-    sent bigint;
-    unknown bigint;
+    p public.broadcast_delivery_parts;
+    sent integer := 0;
+    unknown integer := 0;
     failure public.broadcast_delivery_parts;
-    failures integer;
+    result text;
 BEGIN
     SELECT m.* INTO s FROM public.broadcast_manager_settings AS m;
     SELECT m.* INTO d FROM public.broadcast_deliveries AS m
@@ -23,12 +26,12 @@ BEGIN
         RETURN 'lost';
     END IF;
     -- Whoever ends a claim with a part still intended could not note what became of it.
-    UPDATE public.broadcast_delivery_parts AS p
+    UPDATE public.broadcast_delivery_parts AS m
     SET state = 'unknown',
         decided_at = clock_timestamp(),
         error_code = 'not_heard_of',
         error_message = 'The worker was not heard of again.'
-    WHERE p.delivery_id = d.id AND p.state = 'intended';
+    WHERE m.delivery_id = d.id AND m.state = 'intended';
     SELECT m.* INTO b FROM public.broadcast_manager AS m WHERE m.id = d.broadcast_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         UPDATE public.broadcast_deliveries AS m
@@ -37,68 +40,98 @@ BEGIN
         RETURN 'channel_gone';
     END IF;
 
-    SELECT count(*) FILTER (WHERE p.state = 'sent'), count(*) FILTER (WHERE p.state = 'unknown')
-    INTO sent, unknown
-    FROM public.broadcast_delivery_parts AS p
-    WHERE p.delivery_id = d.id;
+    FOR p IN
+        SELECT m.* FROM public.broadcast_delivery_parts AS m WHERE m.delivery_id = d.id ORDER BY m.decided_at
+    LOOP
+        CASE p.state
+            WHEN 'sent' THEN
+                sent := sent + 1;
+                IF p.part = 'open' THEN
+                    b.last_open_message_id := p.message_id;
+                    b.last_open_message_sent_at := p.decided_at;
+                ELSE
+                    b.last_closed_message_id := p.message_id;
+                    b.last_closed_message_sent_at := p.decided_at;
+                END IF;
+            WHEN 'unknown' THEN
+                unknown := unknown + 1;
+            ELSE
+                NULL;
+        END CASE;
+    END LOOP;
 
     IF sent + unknown = 2 THEN
-        UPDATE public.broadcast_deliveries AS m
-        SET finished_at = now(), outcome = CASE unknown WHEN 0 THEN 'sent' ELSE 'unknown' END, worker = NULL, lease_until = NULL
-        WHERE m.id = d.id;
-        UPDATE public.broadcast_manager AS m
-        SET broadcast_status = CASE unknown WHEN 0 THEN 'completed' ELSE 'failed' END,
-            total_broadcasts = coalesce(m.total_broadcasts, 0) + 1,
-            successful_broadcasts = coalesce(m.successful_broadcasts, 0) + (unknown = 0)::integer,
-            consecutive_failures = CASE unknown WHEN 0 THEN 0 ELSE m.consecutive_failures END,
-            last_sent_time = now(),
-            -- What may have been sent is not repeated before its next turn.
-            next_send_time = now() + s.send_interval,
-            last_error_message = CASE WHEN unknown > 0 THEN 'It is not known whether the message was sent: no answer came.' END,
-            last_error_time = CASE WHEN unknown > 0 THEN now() END,
-            updated_at = now()
-        WHERE m.id = b.id;
-        RETURN CASE unknown WHEN 0 THEN 'sent' ELSE 'unknown' END;
+        result := CASE unknown WHEN 0 THEN 'sent' ELSE 'unknown' END;
+        d.outcome := result;
+        b.total_broadcasts := coalesce(b.total_broadcasts, 0) + 1;
+        b.last_sent_time := now();
+        -- What may have been sent is not repeated before its next turn.
+        b.next_send_time := now() + s.send_interval;
+        IF unknown = 0 THEN
+            b.broadcast_status := 'completed';
+            b.successful_broadcasts := coalesce(b.successful_broadcasts, 0) + 1;
+            b.consecutive_failures := 0;
+            b.last_error_message := NULL;
+            b.last_error_time := NULL;
+        ELSE
+            b.broadcast_status := 'failed';
+            b.last_error_message := 'It is not known whether the message was sent: no answer came.';
+            b.last_error_time := now();
+        END IF;
+    ELSE
+        -- The last attempt of a part that is still to be sent.
+        SELECT m.* INTO failure
+        FROM public.broadcast_delivery_parts AS m
+        WHERE m.delivery_id = d.id AND m.state = 'failed' AND m.decided_at >= d.claimed_at
+            AND NOT EXISTS (
+                SELECT FROM public.broadcast_delivery_parts AS o
+                WHERE o.delivery_id = d.id AND o.part = m.part AND o.state <> 'failed'
+            )
+        ORDER BY m.decided_at DESC
+        LIMIT 1;
+        -- What is no fault of the channel's is tried again without being counted.
+        IF NOT FOUND OR failure.error_code IN ('rate_limited', 'network', 'unauthorized', 'worker_stopped') THEN
+            result := 'released';
+            b.broadcast_status := 'pending';
+            b.next_send_time := now();
+        ELSE
+            b.broadcast_status := 'failed';
+            b.total_broadcasts := coalesce(b.total_broadcasts, 0) + 1;
+            b.failed_broadcasts := coalesce(b.failed_broadcasts, 0) + 1;
+            b.consecutive_failures := coalesce(b.consecutive_failures, 0) + 1;
+            b.next_send_time := now() + least(s.retry_pause * 2 ^ least(b.consecutive_failures - 1, 30), s.max_retry_pause);
+            b.last_error_message := failure.error_message;
+            b.last_error_time := now();
+            b.is_active := b.consecutive_failures < s.max_consecutive_failures;
+            result := CASE WHEN b.is_active THEN 'failed' ELSE 'switched_off' END;
+            d.outcome := CASE WHEN NOT b.is_active THEN 'failed' END;
+        END IF;
     END IF;
 
-    -- The last attempt of a part that is still to be sent.
-    SELECT p.* INTO failure
-    FROM public.broadcast_delivery_parts AS p
-    WHERE p.delivery_id = d.id AND p.state = 'failed' AND p.decided_at >= d.claimed_at
-        AND NOT EXISTS (
-            SELECT FROM public.broadcast_delivery_parts AS o
-            WHERE o.delivery_id = d.id AND o.part = p.part AND o.state <> 'failed'
-        )
-    ORDER BY p.decided_at DESC
-    LIMIT 1;
-    -- What is no fault of the channel's is tried again without being counted.
-    IF NOT FOUND OR failure.error_code IN ('rate_limited', 'network', 'unauthorized', 'worker_stopped') THEN
-        UPDATE public.broadcast_deliveries AS m SET worker = NULL, lease_until = NULL WHERE m.id = d.id;
-        UPDATE public.broadcast_manager AS m
-        SET broadcast_status = 'pending', next_send_time = now(), updated_at = now()
-        WHERE m.id = b.id;
-        RETURN 'released';
-    END IF;
-
-    failures := coalesce(b.consecutive_failures, 0) + 1;
     UPDATE public.broadcast_deliveries AS m
     SET worker = NULL,
         lease_until = NULL,
-        finished_at = CASE WHEN failures >= s.max_consecutive_failures THEN now() END,
-        outcome = CASE WHEN failures >= s.max_consecutive_failures THEN 'failed' END
+        finished_at = CASE WHEN d.outcome IS NOT NULL THEN now() END,
+        outcome = d.outcome
     WHERE m.id = d.id;
     UPDATE public.broadcast_manager AS m
-    SET broadcast_status = 'failed',
-        is_active = failures < s.max_consecutive_failures,
-        total_broadcasts = coalesce(m.total_broadcasts, 0) + 1,
-        failed_broadcasts = coalesce(m.failed_broadcasts, 0) + 1,
-        consecutive_failures = failures,
-        next_send_time = now() + least(s.retry_pause * 2 ^ least(failures - 1, 30), s.max_retry_pause),
-        last_error_message = failure.error_message,
-        last_error_time = now(),
+    SET broadcast_status = b.broadcast_status,
+        is_active = b.is_active,
+        next_send_time = b.next_send_time,
+        last_sent_time = b.last_sent_time,
+        total_broadcasts = b.total_broadcasts,
+        successful_broadcasts = b.successful_broadcasts,
+        failed_broadcasts = b.failed_broadcasts,
+        consecutive_failures = b.consecutive_failures,
+        last_error_message = b.last_error_message,
+        last_error_time = b.last_error_time,
+        last_open_message_id = b.last_open_message_id,
+        last_open_message_sent_at = b.last_open_message_sent_at,
+        last_closed_message_id = b.last_closed_message_id,
+        last_closed_message_sent_at = b.last_closed_message_sent_at,
         updated_at = now()
     WHERE m.id = b.id;
-    RETURN CASE WHEN failures >= s.max_consecutive_failures THEN 'switched_off' ELSE 'failed' END;
+    RETURN result;
 END;
 $$;
 

@@ -22,6 +22,8 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 -- By the keys, even where the statistics still call the history empty.
 SET enable_seqscan = off
+-- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE

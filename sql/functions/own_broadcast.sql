@@ -2,6 +2,7 @@ CREATE OR REPLACE FUNCTION public.own_broadcast(broadcast_id uuid, client_id uui
 RETURNS uuid
 LANGUAGE plpgsql
 STABLE
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -2,6 +2,7 @@ CREATE OR REPLACE FUNCTION public.own_channel(client_id uuid, open_channel_id te
 RETURNS text
 LANGUAGE plpgsql
 STABLE
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

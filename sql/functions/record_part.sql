@@ -14,6 +14,8 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 -- By the keys, even where the statistics still call the history empty.
 SET enable_seqscan = off
+-- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
+SET jit = off
 AS $$
 BEGIN
     -- Also when the lease has run out meanwhile: what is known now is better than unknown.
@@ -28,6 +30,7 @@ BEGIN
         -- A record that comes late does not speak of a later attempt.
         AND p.attempt = record_part.attempt
         AND p.state IN ('intended', 'unknown');
+    -- Of a claim that is over: finish_broadcast() takes the message along otherwise.
     IF outcome = 'sent' THEN
         UPDATE public.broadcast_manager AS b
         SET last_open_message_id = CASE part WHEN 'open' THEN record_part.message_id ELSE b.last_open_message_id END,
@@ -35,7 +38,7 @@ BEGIN
             last_closed_message_id = CASE part WHEN 'closed' THEN record_part.message_id ELSE b.last_closed_message_id END,
             last_closed_message_sent_at = CASE part WHEN 'closed' THEN now() ELSE b.last_closed_message_sent_at END
         FROM public.broadcast_deliveries AS d
-        WHERE d.id = record_part.delivery_id AND b.id = d.broadcast_id;
+        WHERE d.id = record_part.delivery_id AND d.worker IS NULL AND b.id = d.broadcast_id;
     END IF;
     IF retry_after IS NOT NULL THEN
         UPDATE public.broadcast_bot_slot AS s SET next_slot = greatest(s.next_slot, clock_timestamp() + retry_after);

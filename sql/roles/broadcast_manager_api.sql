@@ -12,31 +12,28 @@ END;
 $$;
 
 GRANT SELECT ON TABLE
-public.main_clients_database,
-public.broadcast_manager,
-public.broadcast_manager_quarantine,
 public.broadcast_manager_settings,
-public.broadcast_manager_operators,
-public.broadcast_deliveries,
-public.broadcast_delivery_parts,
-public.broken_broadcasts,
-public.broadcast_integrity_violations,
-public.broadcast_rule_parts
+public.broadcast_rule_parts,
+public.broadcast_queue,
+public.broadcasts_by_state,
+public.broadcast_integrity_counts,
+public.broadcast_metrics
 TO broadcast_manager_api;
 
-GRANT SELECT (user_id, username, email, password_hash, is_active, email_verified, created_at, last_login)
-ON TABLE public.registered_users TO broadcast_manager_api;
-
 GRANT EXECUTE ON FUNCTION
+public.password_hash_of(text),
+public.user_of_id(uuid),
+public.record_login(uuid),
+public.client_channels(uuid),
 public.own_channel(uuid, text, text),
 public.register_channel(uuid, text, jsonb),
 public.update_channel(uuid, text, text, jsonb),
 public.delete_channel(uuid, text, text),
-public.own_broadcast(uuid, uuid),
-public.broadcast_state(public.broadcast_manager),
-public.retry_after_seconds(public.broadcast_manager),
+public.client_broadcast(uuid, uuid),
 public.request_broadcast(uuid, uuid),
 public.reactivate_broadcast(uuid, uuid),
-public.record_login(uuid),
-public.watch_client(uuid)
+public.watch_client(uuid),
+public.recent_failures(uuid, integer),
+public.first_integrity_violations(uuid, integer),
+public.check_integrity(interval)
 TO broadcast_manager_api;

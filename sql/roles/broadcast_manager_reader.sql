@@ -11,9 +11,8 @@ END;
 $$;
 
 GRANT SELECT ON TABLE
-public.main_clients_database,
-public.broadcast_manager,
-public.broadcast_manager_quarantine,
-public.broken_broadcasts,
-public.broadcast_integrity_violations
+public.broadcast_integrity_violations,
+public.broadcast_metrics
 TO broadcast_manager_reader;
+
+GRANT EXECUTE ON FUNCTION public.check_integrity(interval) TO broadcast_manager_reader;

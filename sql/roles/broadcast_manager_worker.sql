@@ -15,7 +15,8 @@ GRANT SELECT ON TABLE
 public.broadcast_manager_settings,
 public.broadcast_deliveries,
 public.broadcast_delivery_parts,
-public.broadcast_rule_parts
+public.broadcast_rule_parts,
+public.broadcast_metrics
 TO broadcast_manager_worker;
 
 GRANT EXECUTE ON FUNCTION
@@ -26,5 +27,6 @@ public.intend_part(bigint, text, text),
 public.record_part(bigint, text, integer, text, bigint, text, text, interval),
 public.finish_broadcast(bigint, text),
 public.release_expired_claims(),
-public.forget_old_deliveries()
+public.forget_old_deliveries(),
+public.check_integrity(interval)
 TO broadcast_manager_worker;

@@ -24,3 +24,23 @@ COMMENT ON COLUMN public.broadcast_deliveries.worker IS
 'Who has claimed it; NULL while nobody works on it.';
 COMMENT ON INDEX public.broadcast_deliveries_unfinished_key IS
 'A broadcast is delivered by one delivery at a time.';
+COMMENT ON COLUMN public.broadcast_deliveries.id IS
+'Counts up: of two deliveries of a broadcast the larger is the later.';
+COMMENT ON COLUMN public.broadcast_deliveries.broadcast_id IS
+'Which broadcast; no foreign key, since what was sent stays known when the channel is gone.';
+COMMENT ON COLUMN public.broadcast_deliveries.started_at IS
+'When it was claimed for the first time.';
+COMMENT ON COLUMN public.broadcast_deliveries.claimed_at IS
+'When it was claimed the last time.';
+COMMENT ON COLUMN public.broadcast_deliveries.lease_until IS
+'At this moment a silent worker''s claim is given back; NULL while nobody works on it.';
+COMMENT ON COLUMN public.broadcast_deliveries.finished_at IS
+'When it ended; NULL while it may go on.';
+COMMENT ON COLUMN public.broadcast_deliveries.outcome IS
+'How it ended: sent, failed, unknown, superseded (by a manual trigger) or channel_gone.';
+COMMENT ON CONSTRAINT broadcast_deliveries_check ON public.broadcast_deliveries IS
+'What has ended has an outcome, and nothing else has.';
+COMMENT ON CONSTRAINT broadcast_deliveries_check1 ON public.broadcast_deliveries IS
+'Every claim has its lease.';
+COMMENT ON INDEX public.broadcast_deliveries_broadcast_id_idx IS
+'Finds a broadcast''s last delivery and its history.';

@@ -29,3 +29,29 @@ COMMENT ON COLUMN public.broadcast_delivery_parts.chat_id IS
 'Where it was sent: the channel''s id may change later, and the message is deleted where it is.';
 COMMENT ON INDEX public.broadcast_delivery_parts_once_key IS
 'No message of a delivery is sent twice.';
+COMMENT ON COLUMN public.broadcast_delivery_parts.delivery_id IS
+'The delivery that it is part of.';
+COMMENT ON COLUMN public.broadcast_delivery_parts.part IS
+'open or closed: which of the pair''s two channels.';
+COMMENT ON COLUMN public.broadcast_delivery_parts.attempt IS
+'Counts from 1 for each part of a delivery; a record names the attempt that it speaks of.';
+COMMENT ON COLUMN public.broadcast_delivery_parts.send_at IS
+'The moment that Telegram''s limits allowed for it.';
+COMMENT ON COLUMN public.broadcast_delivery_parts.decided_at IS
+'When its state became final; NULL while it is intended.';
+COMMENT ON COLUMN public.broadcast_delivery_parts.message_id IS
+'Telegram''s number of the message, by which it is deleted later; only of what was sent.';
+COMMENT ON COLUMN public.broadcast_delivery_parts.deleted_at IS
+'When the message was deleted, or found to be gone; NULL while it stands.';
+COMMENT ON COLUMN public.broadcast_delivery_parts.error_code IS
+'What went wrong, as a short name; of what failed or is unknown.';
+COMMENT ON COLUMN public.broadcast_delivery_parts.error_message IS
+'What went wrong, in words.';
+COMMENT ON CONSTRAINT broadcast_delivery_parts_delivery_id_fkey ON public.broadcast_delivery_parts IS
+'The parts go with their delivery.';
+COMMENT ON CONSTRAINT broadcast_delivery_parts_check ON public.broadcast_delivery_parts IS
+'What was sent has its message''s number, and nothing else has.';
+COMMENT ON CONSTRAINT broadcast_delivery_parts_check1 ON public.broadcast_delivery_parts IS
+'Whatever is not intended any more has its moment.';
+COMMENT ON INDEX public.broadcast_delivery_parts_chat_id_idx IS
+'Finds the last message to a chat, for Telegram''s limit of one a second.';

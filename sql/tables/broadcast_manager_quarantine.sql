@@ -13,3 +13,9 @@ COMMENT ON COLUMN public.broadcast_manager_quarantine.reason IS
 'channel_gone and duplicate: the row was taken out; owner_corrected and relinked: the row stayed, changed.';
 COMMENT ON COLUMN public.broadcast_manager_quarantine.broadcast_row IS
 'The whole row; jsonb_populate_record(NULL::public.broadcast_manager, broadcast_row) makes it a row again.';
+COMMENT ON COLUMN public.broadcast_manager_quarantine.id IS
+'Counts up, in the order in which rows came.';
+COMMENT ON COLUMN public.broadcast_manager_quarantine.quarantined_at IS
+'When the repair moved or changed the row.';
+COMMENT ON COLUMN public.broadcast_manager_quarantine.broadcast_id IS
+'The row''s id.';

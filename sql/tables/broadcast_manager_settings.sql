@@ -36,3 +36,7 @@ COMMENT ON COLUMN public.broadcast_manager_settings.chat_interval IS
 'Telegram''s limit for one chat: from one message to the next; NULL for none.';
 COMMENT ON COLUMN public.broadcast_manager_settings.history_kept IS
 'As long finished deliveries are kept.';
+COMMENT ON COLUMN public.broadcast_manager_settings.is_only_row IS
+'Always true: keeps the table at one row.';
+COMMENT ON CONSTRAINT broadcast_manager_settings_check ON public.broadcast_manager_settings IS
+'The longest pause between attempts is no shorter than the first.';

@@ -5,3 +5,7 @@ CREATE UNLOGGED TABLE public.broadcast_watchers (
 
 COMMENT ON TABLE public.broadcast_watchers IS
 'Whose dashboard is open somewhere, and until when: only they are told of changes.';
+COMMENT ON COLUMN public.broadcast_watchers.client_id IS
+'Whose dashboard is open.';
+COMMENT ON COLUMN public.broadcast_watchers.watched_until IS
+'Until then they are told; an open dashboard renews it.';

@@ -112,8 +112,8 @@ CHANGES = {
         "ALTER TABLE broadcast_manager ALTER client_id DROP NOT NULL", "column", "broadcast_manager.client_id"
     ),
     "lost grant": Change(
-        "REVOKE SELECT ON broadcast_manager FROM broadcast_manager_reader",
-        *("grant", "table broadcast_manager to broadcast_manager_reader"),
+        "REVOKE DELETE ON main_clients_database FROM broadcast_manager_channel_writer",
+        *("grant", "table main_clients_database to broadcast_manager_channel_writer"),
     ),
     "grant to PUBLIC": Change(
         "GRANT EXECUTE ON FUNCTION create_broadcast_rows() TO PUBLIC", "grant", f"function {CREATE} to PUBLIC"
@@ -127,7 +127,7 @@ CHANGES = {
         " channel_client_id, NULL::text AS relink_closed_channel_id, NULL::text AS reason WHERE false",
         *("view body", "broken_broadcasts"),
     ),
-    "dropped view": Change("DROP VIEW broadcast_integrity_violations", "relation", "broadcast_integrity_violations"),
+    "dropped view": Change("DROP VIEW broadcast_metrics", "relation", "broadcast_metrics"),
     "dropped comment": Change(
         f"COMMENT ON TRIGGER {CREATE} ON main_clients_database IS NULL", "comment", f"trigger {CREATE}"
     ),

@@ -10,6 +10,7 @@ from pyapi.drift import Fact, expected_fingerprint, find_drift
 from pyapi.project_file import project_file
 from tests import databases, servers
 from tests.migrations import builds
+from tests.roles.test_matrix import ROLES
 
 # Everything in our schema that can carry a comment, by name, with its comment.
 COMMENTS = """
@@ -92,7 +93,7 @@ def test_every_object_of_ours_has_a_comment(database: str) -> None:
     ours = {file.stem for file in builds.included_files()} - set(BUSINESS_TABLES)
     found = {_own_name(kind, identity): text for kind, identity, text in comments(database)}
     with databases.connect(database) as conn:
-        for role in ("broadcast_manager_reader", "broadcast_manager_api", "broadcast_manager_worker"):
+        for role in ROLES:
             row = conn.execute("SELECT shobj_description(%s::regrole, 'pg_authid')", [role]).fetchone()
             found[role] = row[0] if row else None
     assert {name for name in ours if not found.get(name)} == set()

@@ -1,0 +1,68 @@
+"""docs/reference/ says what the sources say, and everything in the database says what it is for."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from pyapi import errors
+from reference import settings
+from reference.pages import PAGES
+from reference.sql_objects import read_objects
+from tests import databases
+
+DOCS = databases.ROOT / "docs"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_written_from_the_sources_as_they_are(database: str, name: str) -> None:
+    with databases.connect(database) as conn:
+        assert (DOCS / "reference" / name).read_text(encoding="utf-8") == PAGES[name](conn), "write it: make reference"
+
+
+def test_everything_of_ours_has_a_comment(database: str) -> None:
+    with databases.connect(database) as conn:
+        silent = [
+            f"{o.kind} {o.parent or ''} {o.name}"
+            for o in read_objects(conn)
+            if not o.comment and o.kind != "view column"
+        ]
+    assert silent == []
+
+
+def test_page_leaves_no_object_out(database: str) -> None:
+    with databases.connect(database) as conn:
+        listed = {o.name for o in read_objects(conn)}
+    found_there = {"registered_users", "main_clients_database", "broadcast_manager"}
+    files = {file.stem for file in (databases.ROOT / "sql").glob("*/*.sql") if file.parent.name != "checks"}
+    assert files - found_there <= listed
+
+
+def test_every_setting_is_on_the_page() -> None:
+    classes = {
+        name
+        for file in (databases.ROOT / "pyapi").rglob("*.py")
+        for name in re.findall(r"^class (\w+)\(BaseSettings\)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert {kind.__name__ for kind in settings.KINDS.values()} == classes
+    assert all(issubclass(kind, BaseSettings) for kind in settings.KINDS.values())
+
+
+def codes_in(*files: Path) -> set[str]:
+    return {code for file in files for code in re.findall(r"\bBM\d{3}\b", file.read_text(encoding="utf-8"))}
+
+
+def test_every_code_that_is_raised_is_on_both_pages() -> None:
+    root = databases.ROOT
+    raised = codes_in(*root.glob("sql/*/*.sql"), *root.glob("migrations/**/*.sql"), *root.glob("migrations/*.py"))
+    assert codes_in(DOCS / "reference" / "errors.md") == raised
+    assert codes_in(DOCS / "operations.md") == raised
+
+
+def test_operations_name_each_code_s_exception() -> None:
+    table = (DOCS / "operations.md").read_text(encoding="utf-8").partition("## Error codes")[2].partition("\n## ")[0]
+    named = dict(re.findall(r"^\| (BM\d{3}) \|.*\| `?(\w*)`? \|$", table, re.MULTILINE))
+    for code, name in named.items():
+        kind = errors.error_class(code, None, None)
+        assert name == (kind.__name__ if kind else ""), code

@@ -1,0 +1,143 @@
+"""Who may do what: role by object by action, read from the catalogue; what is not written down here is refused."""
+
+import psycopg
+import pytest
+
+from tests.databases import OWNER, connect
+
+READER = "broadcast_manager_reader"
+CHANNEL_WRITER = "broadcast_manager_channel_writer"
+API = "broadcast_manager_api"
+WORKER = "broadcast_manager_worker"
+ROLES = (READER, CHANNEL_WRITER, API, WORKER)
+
+ALLOWED = {
+    READER: {
+        "broadcast_integrity_violations": {"SELECT"},
+        "broadcast_metrics": {"SELECT"},
+        "check_integrity": {"EXECUTE"},
+    },
+    CHANNEL_WRITER: {
+        "main_clients_database": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+        "main_clients_database_id_seq": {"USAGE"},
+    },
+    API: {
+        "broadcast_manager_settings": {"SELECT"},
+        "broadcast_rule_parts": {"SELECT"},
+        "broadcast_queue": {"SELECT"},
+        "broadcasts_by_state": {"SELECT"},
+        "broadcast_integrity_counts": {"SELECT"},
+        "broadcast_metrics": {"SELECT"},
+        "password_hash_of": {"EXECUTE"},
+        "user_of_id": {"EXECUTE"},
+        "record_login": {"EXECUTE"},
+        "client_channels": {"EXECUTE"},
+        "own_channel": {"EXECUTE"},
+        "register_channel": {"EXECUTE"},
+        "update_channel": {"EXECUTE"},
+        "delete_channel": {"EXECUTE"},
+        "client_broadcast": {"EXECUTE"},
+        "request_broadcast": {"EXECUTE"},
+        "reactivate_broadcast": {"EXECUTE"},
+        "watch_client": {"EXECUTE"},
+        "recent_failures": {"EXECUTE"},
+        "first_integrity_violations": {"EXECUTE"},
+        "check_integrity": {"EXECUTE"},
+    },
+    WORKER: {
+        "broadcast_manager_settings": {"SELECT"},
+        "broadcast_deliveries": {"SELECT"},
+        "broadcast_delivery_parts": {"SELECT"},
+        "broadcast_rule_parts": {"SELECT"},
+        "broadcast_metrics": {"SELECT"},
+        "check_integrity": {"EXECUTE"},
+        "claim_due_broadcasts": {"EXECUTE"},
+        "messages_to_delete": {"EXECUTE"},
+        "record_message_deleted": {"EXECUTE"},
+        "intend_part": {"EXECUTE"},
+        "record_part": {"EXECUTE"},
+        "finish_broadcast": {"EXECUTE"},
+        "release_expired_claims": {"EXECUTE"},
+        "forget_old_deliveries": {"EXECUTE"},
+    },
+}
+
+# Every action on every object of the schema, and on columns where one is granted by itself.
+_CELLS = """
+SELECT c.relname, p.action, has_table_privilege(%(role)s, c.oid, p.action)
+    OR (p.action <> 'DELETE' AND p.action <> 'TRUNCATE' AND p.action <> 'TRIGGER'
+        AND has_any_column_privilege(%(role)s, c.oid, p.action))
+FROM pg_class AS c
+CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p (action)
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
+UNION ALL
+SELECT c.relname, p.action, has_sequence_privilege(%(role)s, c.oid, p.action)
+FROM pg_class AS c
+CROSS JOIN unnest(ARRAY['SELECT', 'USAGE', 'UPDATE']) AS p (action)
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'S'
+UNION ALL
+SELECT f.proname, 'EXECUTE', has_function_privilege(%(role)s, f.oid, 'EXECUTE')
+FROM pg_proc AS f
+WHERE f.pronamespace = 'public'::regnamespace
+"""
+
+
+def _matrix(conn: psycopg.Connection[tuple[object, ...]], role: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name, action, allowed in conn.execute(_CELLS, {"role": role}).fetchall():
+        if allowed:
+            found.setdefault(str(name), set()).add(str(action))
+    return found
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_may_do_what_it_needs_and_nothing_else(database: str, role: str) -> None:
+    with connect(database) as conn:
+        assert _matrix(conn, role) == ALLOWED[role]
+
+
+def test_public_may_do_nothing(server_url: str, database: str) -> None:
+    with connect(server_url) as boss:
+        boss.execute("CREATE ROLE nobody_in_particular")
+        try:
+            with connect(database) as conn:
+                assert _matrix(conn, "nobody_in_particular") == {}
+        finally:
+            boss.execute("DROP ROLE nobody_in_particular")
+
+
+def test_owner_may_do_everything(database: str) -> None:
+    with connect(database) as conn:
+        assert all(allowed for _, _, allowed in conn.execute(_CELLS, {"role": OWNER}).fetchall())
+
+
+def test_roles_can_not_log_in_and_are_members_of_nothing(database: str) -> None:
+    with connect(database) as conn:
+        found = conn.execute(
+            "SELECT r.rolname FROM pg_roles AS r WHERE r.rolname = ANY (%s) AND NOT ("
+            " r.rolcanlogin OR r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls"
+            " OR EXISTS (SELECT FROM pg_auth_members AS m WHERE m.member = r.oid))",
+            [list(ROLES)],
+        ).fetchall()
+    assert {name for (name,) in found} == set(ROLES)
+
+
+def test_every_view_that_the_api_reads_is_a_barrier(database: str) -> None:
+    # broadcast_rule_parts reads the catalogue alone, which everybody may read.
+    with connect(database) as conn:
+        found = conn.execute(
+            "SELECT c.relname FROM pg_class AS c"
+            " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'v'"
+            " AND has_table_privilege(%s, c.oid, 'SELECT')"
+            " AND NOT coalesce('security_barrier=true' = ANY (c.reloptions), FALSE)",
+            [API],
+        ).fetchall()
+    assert found == [("broadcast_rule_parts",)]
+
+
+def test_no_row_level_security_on_the_two_tables(database: str) -> None:
+    with connect(database) as conn:
+        found = conn.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relrowsecurity"
+        ).fetchall()
+    assert found == []
