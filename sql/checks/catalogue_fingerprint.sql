@@ -122,10 +122,15 @@ facts (scope, kind, name, definition) AS (
     FROM rule_relations AS r
     UNION ALL
     -- Without aliases: PostgreSQL adds some of its own when it restores a view. The columns' names are facts, too.
+    -- In a view of one table PostgreSQL 15 also names the table before each column.
     SELECT
         'rule', 'view body', r.relation_name,
-        md5(regexp_replace(replace(pg_get_viewdef(r.oid), 'public.', ''), ' AS "?[a-z0-9_?]+"?', '', 'g'))
+        md5(regexp_replace(
+            CASE WHEN v.body LIKE '%JOIN%' THEN v.body ELSE regexp_replace(v.body, '\m[a-z]\.', '', 'g') END,
+            ' AS "?[a-z0-9_?]+"?', '', 'g'
+        ))
     FROM rule_relations AS r
+    CROSS JOIN LATERAL replace(pg_get_viewdef(r.oid), 'public.', '') AS v (body)
     WHERE r.relkind = 'v'
     UNION ALL
     SELECT 'rule', 'comment', 'relation ' || r.relation_name, obj_description(r.oid, 'pg_class')

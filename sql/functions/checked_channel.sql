@@ -42,6 +42,16 @@ BEGIN
         );
     END;
 
+    -- numeric knows NaN, which is above every price.
+    problems := problems || (
+        SELECT coalesce(jsonb_object_agg(n.field, 'must be a number'), '{}')
+        FROM (
+            VALUES ('sub_1_price', channel.sub_1_price), ('sub_2_price', channel.sub_2_price), ('sub_3_price', channel.sub_3_price),
+                ('payout_threshold_usd', channel.payout_threshold_usd)
+        ) AS n (field, value)
+        WHERE fields ? n.field AND n.value = 'NaN'
+    );
+
     -- Asked of what changes only: a channel that was registered under other rules can still be edited.
     IF (is_new OR channel.open_channel_id IS DISTINCT FROM before.open_channel_id)
         AND coalesce(channel.open_channel_id, '') !~ telegram_channel_id

@@ -99,7 +99,13 @@ BEGIN
             b.total_broadcasts := coalesce(b.total_broadcasts, 0) + 1;
             b.failed_broadcasts := coalesce(b.failed_broadcasts, 0) + 1;
             b.consecutive_failures := coalesce(b.consecutive_failures, 0) + 1;
-            b.next_send_time := now() + least(s.retry_pause * 2 ^ least(b.consecutive_failures - 1, 30), s.max_retry_pause);
+            -- Compared as seconds: an interval has an end.
+            b.next_send_time := now() + CASE
+                WHEN extract(EPOCH FROM s.retry_pause) * 2 ^ least(b.consecutive_failures - 1, 60)
+                    < extract(EPOCH FROM s.max_retry_pause)
+                    THEN s.retry_pause * 2 ^ (b.consecutive_failures - 1)
+                ELSE s.max_retry_pause
+            END;
             b.last_error_message := failure.error_message;
             b.last_error_time := now();
             b.is_active := b.consecutive_failures < s.max_consecutive_failures;

@@ -7,6 +7,17 @@ DECLARE
     table_list constant text := (SELECT string_agg(t::text, ', ') FROM unnest(tables) AS t);
     holders text;
 BEGIN
+    -- Both become part of a statement.
+    IF coalesce(upper(lock_mode), '') NOT IN (
+        'ACCESS SHARE', 'ROW SHARE', 'ROW EXCLUSIVE', 'SHARE UPDATE EXCLUSIVE',
+        'SHARE', 'SHARE ROW EXCLUSIVE', 'EXCLUSIVE', 'ACCESS EXCLUSIVE'
+    ) THEN
+        RAISE EXCEPTION '% is no lock mode', coalesce(lock_mode, 'NULL') USING ERRCODE = '22023';
+    ELSIF coalesce(cardinality(tables), 0) = 0
+        OR EXISTS (SELECT FROM unnest(tables) AS t WHERE t IS NULL OR NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = t))
+    THEN
+        RAISE EXCEPTION 'there is no table to lock, or not each of them is there' USING ERRCODE = '22023';
+    END IF;
     FOR attempt IN 1..60 LOOP
         BEGIN
             -- Everyone who comes after a waiting lock request waits behind it: so wait briefly, 100 ms for all tables

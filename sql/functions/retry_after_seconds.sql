@@ -6,9 +6,14 @@ STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- The clock, not now(): a transaction may have begun long ago.
-    SELECT greatest(
-        0, ceil(extract(EPOCH FROM b.last_manual_trigger_time + s.manual_trigger_interval - clock_timestamp()))
-    )::integer
+    -- A trigger in the future, by a clock that was wrong, counts as one of now.
+    SELECT CASE
+        WHEN b.last_manual_trigger_time > clock_timestamp() - s.manual_trigger_interval
+            THEN ceil(extract(
+                EPOCH FROM least(b.last_manual_trigger_time, clock_timestamp()) + s.manual_trigger_interval - clock_timestamp()
+            ))::integer
+        ELSE 0
+    END
     FROM public.broadcast_manager_settings AS s;
 $$;
 

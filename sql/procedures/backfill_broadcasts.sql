@@ -6,17 +6,24 @@ CREATE OR REPLACE PROCEDURE public.backfill_broadcasts(
     INOUT created_rows bigint DEFAULT 0
 )
 LANGUAGE plpgsql
--- SECURITY INVOKER and no SET: both forbid COMMIT. Every name is qualified instead.
+-- SECURITY INVOKER and no SET clause: both forbid COMMIT. The path is set inside, for each transaction anew;
+-- the types of variables are looked up before that.
 AS $$
 DECLARE
-    open_channel_ids text [];
-    closed_channel_ids text [];
+    open_channel_ids pg_catalog.text [];
+    closed_channel_ids pg_catalog.text [];
     missing bigint;
     created_now integer;
     busy boolean;
-    began timestamptz;
+    began pg_catalog.timestamptz;
     pause double precision;
 BEGIN
+    SET LOCAL search_path = pg_catalog, pg_temp;
+    IF batch_size < 1 THEN
+        RAISE EXCEPTION 'a batch has one channel or more, not %', batch_size USING ERRCODE = '22023';
+    ELSIF NOT coalesce(isfinite(spread) AND spread >= '0', FALSE) THEN
+        RAISE EXCEPTION 'the spread must be finite and not negative, not %', spread USING ERRCODE = '22023';
+    END IF;
     found_channels := 0;
     created_rows := 0;
     FOR pass IN 1..10 LOOP
@@ -49,6 +56,7 @@ BEGIN
             END;
             pause := public.pause_for_clients(began);
             COMMIT;
+            SET LOCAL search_path = pg_catalog, pg_temp;
             PERFORM pg_sleep(pause);
             RAISE NOTICE 'backfill: % of % channels', created_rows, found_channels
             USING DETAIL = jsonb_build_object('step', 'backfill', 'done', created_rows, 'total', found_channels)::text;

@@ -1,17 +1,22 @@
 CREATE OR REPLACE PROCEDURE public.repair_broadcasts(batch_size integer DEFAULT 100)
 LANGUAGE plpgsql
--- SECURITY INVOKER and no SET: both forbid COMMIT. Every name is qualified instead.
+-- SECURITY INVOKER and no SET clause: both forbid COMMIT. The path is set inside, for each transaction anew;
+-- the types of variables are looked up before that.
 AS $$
 DECLARE
-    batch uuid [];
+    batch pg_catalog.uuid [];
     broken_rows bigint;
     found_rows bigint := 0;
     repaired bigint := 0;
     repaired_now integer;
     busy boolean;
-    began timestamptz;
+    began pg_catalog.timestamptz;
     pause double precision;
 BEGIN
+    SET LOCAL search_path = pg_catalog, pg_temp;
+    IF batch_size < 1 THEN
+        RAISE EXCEPTION 'a batch has one row or more, not %', batch_size USING ERRCODE = '22023';
+    END IF;
     FOR pass IN 1..10 LOOP
         busy := false;
         -- The loop's query is run to its end before the first COMMIT: the tables are read once a pass.
@@ -40,6 +45,7 @@ BEGIN
             END;
             pause := public.pause_for_clients(began);
             COMMIT;
+            SET LOCAL search_path = pg_catalog, pg_temp;
             PERFORM pg_sleep(pause);
             RAISE NOTICE 'repair: % of % broadcast rows', repaired, found_rows
             USING DETAIL = jsonb_build_object('step', 'repair', 'done', repaired, 'total', found_rows)::text;

@@ -1,0 +1,13 @@
+-- The database and who logs in to it: the owner as on the live server, no superuser, and one role each for API and
+-- worker. The two roles without login are the upgrade's; made here already so that their members can be, too.
+
+\getenv owner_password OWNER_PASSWORD
+\getenv api_password API_PASSWORD
+\getenv worker_password WORKER_PASSWORD
+
+CREATE ROLE paygateprime LOGIN CREATEROLE PASSWORD :'owner_password';
+CREATE ROLE broadcast_manager_api NOLOGIN;
+CREATE ROLE broadcast_manager_worker NOLOGIN;
+CREATE ROLE paygateprime_api LOGIN PASSWORD :'api_password' IN ROLE broadcast_manager_api;
+CREATE ROLE paygateprime_worker LOGIN PASSWORD :'worker_password' IN ROLE broadcast_manager_worker;
+CREATE DATABASE telepaypsql OWNER paygateprime ENCODING 'UTF8' TEMPLATE template0;

@@ -1,0 +1,121 @@
+"""Tokens that nobody gave out, and right ones in the wrong place."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import jwt
+import psycopg
+import pytest
+
+from pyapi.dashboard.sessions import SESSION_COOKIE
+from tests.api.calls import SECRET, Person, bearer, refused
+from tests.dashboard.visitor import Visitor
+
+# Anybody's: a real service with RS256 would publish it.
+PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----\nMFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf\n"
+# A place for a broadcast's or a channel's id in a path.
+PLACES = {"{open_channel_id}": "-1003268562225", "{broadcast_id}": "7e1018e4-5644-4031-a05c-4166cc877264"}
+
+
+def made(person: Person, header: dict[str, Any], key: str, **claims: Any) -> str:
+    """A token put together by hand, since the library refuses to make most of these."""
+    now = int(datetime.now(UTC).timestamp())
+    said = {"sub": str(person.user_id), "username": person.username, "type": "access", "iat": now, "exp": now + 600}
+    parts = [base64.urlsafe_b64encode(json.dumps(p).encode()).rstrip(b"=") for p in (header, said | claims)]
+    signed = b".".join(parts)
+    digest = hashlib.sha384 if header.get("alg") == "HS384" else hashlib.sha256
+    signature = hmac.digest(key.encode(), signed, digest) if key else b""
+    return (signed + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
+
+
+HEADERS = {
+    "none": ({"alg": "none"}, ""),
+    "nOnE": ({"alg": "nOnE"}, ""),
+    "no algorithm": ({"typ": "JWT"}, SECRET),
+    "an empty key": ({"alg": "HS256"}, ""),
+    "RS256, signed as HS256 with the public key": ({"alg": "RS256"}, PUBLIC_KEY),
+    "HS256 with a public key": ({"alg": "HS256"}, PUBLIC_KEY),
+    "RS256 with our secret": ({"alg": "RS256"}, SECRET),
+    "HS384 with our secret": ({"alg": "HS384"}, SECRET),
+    "a key of its own": (
+        {"alg": "HS256", "jwk": {"kty": "oct", "k": base64.urlsafe_b64encode(b"x" * 32).decode()}},
+        "x" * 32,
+    ),
+    "a key from a file": ({"alg": "HS256", "kid": "../../../../dev/null"}, "\0"),
+    "a key from elsewhere": ({"alg": "HS256", "jku": "http://127.0.0.1:1/keys"}, "x" * 32),
+    "an extension that must be known": ({"alg": "HS256", "crit": ["x"], "x": 1}, SECRET),
+}
+
+
+def test_a_token_put_together_by_hand_would_pass(anonymous: httpx.Client, person: Person) -> None:
+    token = made(person, {"alg": "HS256", "typ": "JWT"}, SECRET)
+    assert anonymous.get("/api/auth/me", headers=bearer(token)).status_code == 200
+
+
+@pytest.mark.parametrize(("header", "key"), HEADERS.values(), ids=HEADERS)
+def test_another_algorithm_or_key_is_refused_by_api_and_dashboard(
+    anonymous: httpx.Client, person: Person, header: dict[str, Any], key: str
+) -> None:
+    for kind in ("access", "refresh", "session"):
+        token = made(person, header, key, type=kind, csrf="x", role="operator")
+        refused(anonymous.get("/api/auth/me", headers=bearer(token)), 401, "token_invalid")
+        refused(anonymous.post("/api/auth/refresh", headers=bearer(token)), 401, "token_invalid")
+        page = anonymous.get("/", headers={"Cookie": f"{SESSION_COOKIE}={token}"})
+        assert page.headers["location"] == "/login"
+
+
+def test_every_call_takes_its_own_kind_of_token_only(anonymous: httpx.Client, base_url: str, person: Person) -> None:
+    visitor = Visitor.signed_in(base_url, person)
+    session = visitor.http.cookies[SESSION_COOKIE]
+    kinds = {"access": person.access_token, "refresh": person.refresh_token, "session": session}
+    calls = 0
+    for path, operations in anonymous.get("/openapi.json").json()["paths"].items():
+        for method, operation in operations.items():
+            for scheme in (name for needed in operation.get("security", []) for name in needed):
+                for place, value in PLACES.items():
+                    path = path.replace(place, value)
+                for kind in kinds.keys() - {scheme.removesuffix(" token")}:
+                    refused(anonymous.request(method, path, headers=bearer(kinds[kind])), 401, "token_invalid")
+                    # Nor in other places than the header.
+                    token = kinds[scheme.removesuffix(" token")]
+                    answer = anonymous.request(method, f"{path}?token={token}&access_token={token}")
+                    refused(answer, 401, "token_invalid")
+                    calls += 1
+    assert calls == 2 * 11
+    for token in (person.access_token, person.refresh_token):
+        page = anonymous.get("/", headers={"Cookie": f"{SESSION_COOKIE}={token}"})
+        assert page.headers["location"] == "/login"
+    visitor.http.close()
+
+
+def test_the_role_of_operators_needs_both_token_and_database(
+    anonymous: httpx.Client, base_url: str, new_person: Callable[..., Person], owner_conn: psycopg.Connection[Any]
+) -> None:
+    client, operator = new_person(), new_person(operator=True)
+    owner_conn.execute("DELETE FROM public.broadcast_manager_operators WHERE user_id = %s", [operator.user_id])
+    now = datetime.now(UTC)
+    claims = {"sub": str(client.user_id), "username": client.username, "type": "access", "role": "operator"}
+    claims_with_time = {**claims, "iat": now, "exp": now + timedelta(minutes=5)}
+    tokens = {
+        "a client's": client.access_token,
+        "one with the role, of who is none": jwt.encode(claims_with_time, SECRET, algorithm="HS256"),
+        "of who was one": operator.access_token,
+    }
+    smuggled = {"role": "operator", "is_operator": True, "X-Role": "operator"}
+    for name, token in tokens.items():
+        answer = anonymous.post(
+            "/api/broadcast/execute",
+            params={"role": "operator"},
+            headers={**bearer(token), "X-Role": "operator"},
+            json=smuggled,
+        )
+        assert refused(answer, 403, "operators_only"), name
+    visitor = Visitor.signed_in(base_url, client)
+    assert visitor.http.get("/operator?role=operator", headers={"X-Role": "operator"}).status_code == 403
+    visitor.http.close()

@@ -1,0 +1,54 @@
+"""The fuzzing for as long as one likes: ``make fuzz``.
+
+It prints the seed of each round, and at the end how often what ended how. What goes wrong is printed as the shortest
+call that shows it, and ends with exit code 1.
+"""
+
+import argparse
+import secrets
+import sys
+import time
+from collections import Counter
+
+from tests import databases, servers
+from tests.fuzz.commands import Commands
+from tests.fuzz.functions import Fuzz
+
+EXAMPLES = 200
+
+
+def main() -> int:
+    """Fuzz until the time is over, a whole round at least."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--pg", choices=servers.KINDS, help="the kind of server, as for the tests")
+    parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="repeats a run")
+    arguments = parser.parse_args()
+    picked = servers.pick(arguments.pg)
+    print(f"{picked.name}, --seed={arguments.seed}", flush=True)
+    until, round_seed = time.monotonic() + 60 * arguments.minutes, arguments.seed
+    wrong: Counter[str] = Counter()
+    with picked.run() as server_url:
+        databases.create_owner(server_url)
+        url = databases.create_database(server_url)
+        databases.upgrade(url)
+        fuzz = Fuzz(url, databases.at(server_url, databases.name_of(url)))
+        commands = Commands(fuzz)
+        while True:
+            found = [*fuzz.run(EXAMPLES, round_seed), *commands.run(EXAMPLES, round_seed)]
+            for what in found:
+                print(f"--seed={round_seed}: {what}\n", flush=True)
+            wrong.update(found)
+            calls = fuzz.outcomes.total() + commands.outcomes.total()
+            print(f"{calls} calls, {wrong.total()} faults", flush=True)
+            if time.monotonic() > until:
+                break
+            round_seed += 1
+        fuzz.close()
+        databases.drop_database(server_url, url)
+    print(fuzz.report(), commands.report(), sep="\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
