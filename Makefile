@@ -11,7 +11,7 @@ LOCK := pip-compile --quiet --all-extras --allow-unsafe --generate-hashes --stri
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--output-file requirements.lock pyproject.toml
 
-.PHONY: install demo serve screenshots test mutants soak trust interleavings fingerprint bench bench-full bench-live bench-backfill bench-delivery docs reference dist check revision psql lock
+.PHONY: install demo serve screenshots test mutants soak trust failover fuzz interleavings fingerprint bench bench-full bench-live bench-backfill bench-delivery bench-metrics docs reference dist check revision psql lock
 
 install: $(STAMP)
 
@@ -54,7 +54,16 @@ soak: install
 trust: install
 	$(BIN)/python -m tests.trust.soak $(ARGS)
 	$(BIN)/python -m tests.trust.crashes $(ARGS)
+	$(BIN)/python -m tests.trust.api_killed $(ARGS)
 	$(BIN)/pytest tests/trust $(ARGS)
+
+# Three nodes under Patroni: leader killed, switched over, restarted. Needs patroni and etcd; some ten minutes.
+failover: install
+	$(BIN)/python -m tests.trust.failover $(ARGS)
+
+# Functions and commands with made-up input; ARGS="--minutes 60" for longer.
+fuzz: install
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 # What the interleavings are expected to end with, written anew.
 interleavings: install
@@ -63,6 +72,7 @@ interleavings: install
 # What doctor compares with, read off a database that was built from sql/.
 fingerprint: install
 	$(BIN)/python -m tests.fingerprint
+	$(BIN)/python -m tests.ops.sql_exporter
 
 # The rule against other ways of keeping it, side by side; ARGS="--pg=system" on an installed PostgreSQL.
 bench: install
@@ -87,6 +97,10 @@ bench-backfill: install
 bench-delivery: install
 	$(BIN)/python -m benchmarks.delivery $(ARGS)
 
+# What a scrape costs at a million channels.
+bench-metrics: install
+	$(BIN)/python -m benchmarks.metrics $(ARGS)
+
 # The documentation as a site in site/; to read it: python -m http.server --directory site --bind 127.0.0.1
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -101,6 +115,8 @@ dist: install
 	$(BIN)/python -m hatchling build
 
 check: install
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
+	$(BIN)/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements.lock
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from pyapi.accounts import AccountInactive, LoginFailed
 from pyapi.api import auth, broadcasts, channels, execute, health
@@ -19,6 +20,7 @@ from pyapi.dashboard import install_dashboard
 from pyapi.errors import RuleError
 from pyapi.login_limit import LoginLimit, LoginRateLimited
 from pyapi.pool import make_pool
+from pyapi.request_log import RequestLog
 from pyapi.settings import Settings
 from pyapi.tokens import TokenInvalid
 from pyapi.worker_settings import WorkerSettings
@@ -48,6 +50,10 @@ class _Application(FastAPI):
         for schema in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(schema, None)
         return document
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """All middleware, with the log around it, so that what nobody expected is logged as well."""
+        return RequestLog(super().build_middleware_stack())
 
 
 def create_app(settings: Settings, delivery: WorkerSettings | None = None) -> FastAPI:

@@ -1,7 +1,5 @@
 """What a client asks of a broadcast: send it now, switch it on again, tell how it stands."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +9,8 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from pyapi.errors import BroadcastUnknown, RuleError, typed_errors
+from pyapi.errors import BroadcastUnknown, typed_errors
+from pyapi.logs import failures_logged
 from pyapi.queries import QUERIES
 
 log = structlog.get_logger()
@@ -52,7 +51,7 @@ async def request_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, clie
         psycopg.Error: the database did not answer.
     """
     await _ask(conn, "request_broadcast", broadcast_id, client_id)
-    log.info("📢 broadcast.requested", client_id=str(client_id), broadcast_id=str(broadcast_id))
+    log.info("broadcast.requested", client_id=str(client_id), broadcast_id=str(broadcast_id))
 
 
 async def reactivate_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, client_id: UUID) -> None:
@@ -64,7 +63,7 @@ async def reactivate_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, c
         psycopg.Error: the database did not answer.
     """
     await _ask(conn, "reactivate_broadcast", broadcast_id, client_id)
-    log.info("📢 broadcast.reactivated", client_id=str(client_id), broadcast_id=str(broadcast_id))
+    log.info("broadcast.reactivated", client_id=str(client_id), broadcast_id=str(broadcast_id))
 
 
 async def read_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, client_id: UUID) -> BroadcastStatus:
@@ -86,22 +85,5 @@ async def read_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, client_
 
 
 async def _ask(conn: AsyncConnection[Any], query: str, broadcast_id: UUID, client_id: UUID) -> None:
-    with _failures_logged(query, broadcast_id, client_id):
+    with failures_logged(log, query, client_id=str(client_id), broadcast_id=str(broadcast_id)):
         await conn.execute(QUERIES[query], {"broadcast_id": broadcast_id, "client_id": client_id})
-
-
-@contextmanager
-def _failures_logged(action: str, broadcast_id: UUID, client_id: UUID) -> Iterator[None]:
-    try:
-        with typed_errors():
-            yield
-    except RuleError as error:
-        log.warning(
-            "📢 broadcast.failed",
-            action=action,
-            client_id=str(client_id),
-            broadcast_id=str(broadcast_id),
-            code=error.code,
-            sqlstate=error.sqlstate,
-        )
-        raise

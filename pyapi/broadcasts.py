@@ -7,7 +7,8 @@ The functions take a psycopg connection, a SQLAlchemy connection or session, or 
 connection, for which they return what is to be awaited.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias, overload
 from uuid import UUID
@@ -19,8 +20,11 @@ from psycopg.rows import scalar_row
 from sqlalchemy.orm import Session
 
 from pyapi.channel import Channel
-from pyapi.errors import BroadcastNotFound, typed_errors
+from pyapi.errors import BroadcastNotFound
+from pyapi.logs import failures_logged, library_logger, milliseconds_since
 from pyapi.queries import QUERIES, sqlalchemy_query
+
+log = library_logger(__name__)
 
 SyncConnection: TypeAlias = Connection[Any] | sqlalchemy.Connection | Session
 
@@ -85,49 +89,50 @@ def insert_channel(conn: SyncConnection | AsyncConnection[Any], channel: Channel
 
 
 def _read(conn: Connection[Any], pair: dict[str, str]) -> UUID:
-    with typed_errors():
+    with _told("broadcast.read_back", "read_back", pair) as read_back:
         cursor = Cursor(conn, row_factory=scalar_row)
-        return _found(cursor.execute(QUERIES["read_broadcast_id"], pair).fetchone(), pair)
+        return read_back(cursor.execute(QUERIES["read_broadcast_id"], pair).fetchone())
 
 
 async def _read_async(conn: AsyncConnection[Any], pair: dict[str, str]) -> UUID:
-    with typed_errors():
+    with _told("broadcast.read_back", "read_back", pair) as read_back:
         cursor = AsyncCursor(conn, row_factory=scalar_row)
         await cursor.execute(QUERIES["read_broadcast_id"], pair)
-        return _found(await cursor.fetchone(), pair)
+        return read_back(await cursor.fetchone())
 
 
 def _insert(conn: Connection[Any], channel: Channel) -> UUID:
     pair = _pair(channel)
-    with typed_errors():
+    with _told("broadcast.created", "insert", pair, client_id=str(channel.client_id), count=1) as created:
         read = Cursor(conn, row_factory=scalar_row)
         with _one_round_trip(conn):
             Cursor(conn).execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
             # Not prepared: where the INSERT fails, the server skips a PREPARE that psycopg takes for done.
             read.execute(QUERIES["read_broadcast_id"], pair, prepare=False)
         # Not inside: a fetch there would cost a round trip of its own before the closing Sync.
-        return _found(read.fetchone(), pair)
+        return created(read.fetchone())
 
 
 async def _insert_async(conn: AsyncConnection[Any], channel: Channel) -> UUID:
     pair = _pair(channel)
-    with typed_errors():
+    with _told("broadcast.created", "insert", pair, client_id=str(channel.client_id), count=1) as created:
         read = AsyncCursor(conn, row_factory=scalar_row)
         async with _one_round_trip_async(conn):
             await AsyncCursor(conn).execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
             await read.execute(QUERIES["read_broadcast_id"], pair, prepare=False)
-        return _found(await read.fetchone(), pair)
+        return created(await read.fetchone())
 
 
 def _read_sqlalchemy(conn: sqlalchemy.Connection, pair: dict[str, str]) -> UUID:
-    with typed_errors():
-        return _found(conn.scalar(sqlalchemy_query("read_broadcast_id"), pair), pair)
+    with _told("broadcast.read_back", "read_back", pair) as read_back:
+        return read_back(conn.scalar(sqlalchemy_query("read_broadcast_id"), pair))
 
 
 def _insert_sqlalchemy(conn: sqlalchemy.Connection, channel: Channel) -> UUID:
-    with typed_errors():
+    pair = _pair(channel)
+    with _told("broadcast.created", "insert", pair, client_id=str(channel.client_id), count=1) as created:
         conn.execute(sqlalchemy_query("insert_channel"), {"channel": channel.as_json()})
-    return _read_sqlalchemy(conn, _pair(channel))
+        return created(conn.scalar(sqlalchemy_query("read_broadcast_id"), pair))
 
 
 def _sqlalchemy_connection(conn: sqlalchemy.Connection | Session) -> sqlalchemy.Connection:
@@ -197,6 +202,20 @@ def _pair(channel: Channel) -> dict[str, str]:
         "open_channel_id": channel.open_channel_id,
         "closed_channel_id": channel.closed_channel_id,
     }
+
+
+@contextmanager
+def _told(event: str, action: str, pair: dict[str, str], **about: Any) -> Iterator[Callable[[object], UUID]]:
+    """Raise refusals typed, and log them; gives what makes a UUID of what was read, and logs that."""
+    began = time.monotonic()
+
+    def found(value: object) -> UUID:
+        broadcast_id = _found(value, pair)
+        log.info(event, **pair, **about, broadcast_id=str(broadcast_id), duration_ms=milliseconds_since(began))
+        return broadcast_id
+
+    with failures_logged(log, action, **pair, **about):
+        yield found
 
 
 def _found(broadcast_id: object, pair: dict[str, str]) -> UUID:

@@ -18,7 +18,8 @@ from tenacity import RetryCallState, retry, retry_if_exception_type, wait_random
 
 from pyapi.pool import listening_connection
 
-_LONGEST_PAUSE = 10
+# Shorter than a failover takes, so that it is noticed soon.
+_LONGEST_PAUSE = 5
 
 log = structlog.get_logger()
 
@@ -99,7 +100,7 @@ class Changes:
                     async for notification in conn.notifies():
                         self._tell(self._addressed(notification.payload))
             except psycopg.Error as error:
-                log.warning("lost the connection that listens for changes", error=str(error).strip())
+                log.warning("changes.not_listening", reason=type(error).__name__, sqlstate=error.sqlstate)
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         @retry(
@@ -130,4 +131,4 @@ class Changes:
 
 def _say_why(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    log.warning("can not listen for changes, trying again", error=str(error).strip(), attempt=state.attempt_number)
+    log.warning("changes.waiting", reason=type(error).__name__, attempt=state.attempt_number)

@@ -1,7 +1,6 @@
 """A client's channels: list, read, register, change, delete. Each call is one statement, committed by itself."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +13,8 @@ from psycopg.rows import class_row, scalar_row
 
 from pyapi.accounts import User
 from pyapi.channel_fields import ChannelChanges, ChannelRegistration, to_json
-from pyapi.errors import BroadcastNotFound, ChannelNotFound, RuleError, typed_errors
+from pyapi.errors import BroadcastNotFound, ChannelNotFound, typed_errors
+from pyapi.logs import failures_logged, milliseconds_since
 from pyapi.queries import QUERIES
 
 log = structlog.get_logger()
@@ -133,9 +133,13 @@ async def register_channel(conn: AsyncConnection[Any], user: User, channel: Chan
         "open_channel_id": channel.open_channel_id,
         "closed_channel_id": channel.closed_channel_id,
     }
-    with _failures_logged("register", about):
+    began = time.monotonic()
+    with failures_logged(log, "register", **about):
         broadcast_id = _uuid(await _scalar(conn, "register_channel", parameters))
-    log.info("📢 channel.registered", **about, broadcast_id=str(broadcast_id))
+    about |= {"broadcast_id": str(broadcast_id)}
+    log.info("channel.registered", **about, duration_ms=milliseconds_since(began))
+    # The database's own work (sql/triggers/create_broadcast_rows.sql), in the same transaction.
+    log.info("broadcast.created", **about, count=1)
     return broadcast_id
 
 
@@ -154,9 +158,12 @@ async def update_channel(
         psycopg.Error: the database did not answer.
     """
     pair = _pair(client_id, open_channel_id, closed_channel_id)
-    with _failures_logged("update", _readable(pair)):
+    began = time.monotonic()
+    with failures_logged(log, "update", **_readable(pair)):
         broadcast_id = _uuid(await _scalar(conn, "update_channel", {**pair, "changes": to_json(changes)}))
-    log.info("📢 channel.updated", **_readable(pair), broadcast_id=str(broadcast_id))
+    log.info(
+        "channel.updated", **_readable(pair), broadcast_id=str(broadcast_id), duration_ms=milliseconds_since(began)
+    )
     return broadcast_id
 
 
@@ -170,10 +177,16 @@ async def delete_channel(
         psycopg.Error: the database did not answer.
     """
     pair = _pair(client_id, open_channel_id, closed_channel_id)
-    with _failures_logged("delete", _readable(pair)):
+    began = time.monotonic()
+    with failures_logged(log, "delete", **_readable(pair)):
         found = await _scalar(conn, "delete_channel", pair)
     broadcast_id = None if found is None else _uuid(found)
-    log.info("📢 channel.deleted", **_readable(pair), broadcast_cleaned_up=found and str(found))
+    log.info(
+        "channel.deleted",
+        **_readable(pair),
+        broadcast_cleaned_up=found and str(found),
+        duration_ms=milliseconds_since(began),
+    )
     return broadcast_id
 
 
@@ -181,16 +194,6 @@ async def _scalar(conn: AsyncConnection[Any], query: str, parameters: dict[str, 
     async with conn.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(QUERIES[query], parameters)
         return await cursor.fetchone()
-
-
-@contextmanager
-def _failures_logged(action: str, about: dict[str, Any]) -> Iterator[None]:
-    try:
-        with typed_errors():
-            yield
-    except RuleError as error:
-        log.warning("📢 channel.failed", action=action, **about, code=error.code, sqlstate=error.sqlstate)
-        raise
 
 
 def _pair(client_id: UUID, open_channel_id: str, closed_channel_id: str | None) -> dict[str, Any]:

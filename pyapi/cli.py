@@ -2,25 +2,33 @@
 
 import asyncio
 import json
+import socket
 import sys
+import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from uuid import UUID
 
 import psycopg
 import structlog
 import typer
+from alembic.util import CommandError
 from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
+from pyapi import logs
 from pyapi.app import create_app
 from pyapi.backfill import BackfillProgress, backfill, channels_of_client, count_missing
 from pyapi.database import DatabaseUrlError, database_url
 from pyapi.drift import find_drift, read_fingerprint
 from pyapi.integrity import find_violations
+from pyapi.logs import milliseconds_since
+from pyapi.metrics import metrics_served, read_metrics_settings
+from pyapi.migrate import migrate
 from pyapi.settings import SettingsInvalid, read_settings
 from pyapi.telegram import RequestRefused
 from pyapi.web_server import listen, web_server
@@ -41,17 +49,31 @@ WRONG_USE = 2
 
 _T = TypeVar("_T")
 
+AsScript = Annotated[bool, typer.Option("--sql", help="Write a script for psql; no database is needed.")]
+
 
 @app.callback()
 def configure() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
-        ],
-        # The stream of the moment: who calls this more than once in a process may have changed it.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )
+    logs.configure()
+
+
+@app.command()
+def upgrade(revision: Annotated[str, typer.Argument()] = "head", as_script: AsScript = False) -> None:
+    """Install the rule or a newer release of it, as `alembic upgrade` does in a checkout. Run it as often as you like.
+
+    Exit code 0: done. 1: the database refused; finished revisions stay. 2: wrong use, or it can not be reached.
+    """
+    _migrate("upgrade", revision, as_script)
+
+
+# A revision may be -1, which is no option.
+@app.command(context_settings={"ignore_unknown_options": True})
+def downgrade(revision: str, as_script: AsScript = False) -> None:
+    """Go back to a revision, as `alembic downgrade` does in a checkout: base takes the rule away, no channel is lost.
+
+    Exit code 0: done. 1: the database refused; finished revisions stay. 2: wrong use, or it can not be reached.
+    """
+    _migrate("downgrade", revision, as_script)
 
 
 @app.command()
@@ -128,8 +150,12 @@ def backfill_command(
             missing = count_missing(conn, client)
             out.print(f"📢 {missing} channels lack their broadcast row; nothing was changed.")
             raise typer.Exit(1 if missing else 0)
+        began = time.monotonic()
         with _progress() as report:
             result = backfill(conn, batch_size=batch_size, client_id=client, spread=duration, report=report)
+        if not err.is_terminal:
+            about = {"client_id": client and str(client), "duration_ms": milliseconds_since(began)}
+            log.info("backfill.done", **vars(result), **about)
         out.print(
             f"📢 found {result.found}, created {result.created}, "
             f"skipped {result.skipped} (made or deleted by others meanwhile), failed {result.failed}"
@@ -159,20 +185,19 @@ def api(
     """Serve the channel API and the dashboard, until Ctrl-C; the settings are environment variables.
 
     DATABASE_URL as a member of the role broadcast_manager_api; JWT_SECRET_KEY of 32 bytes or more; CORS_ORIGINS.
-    For POST /api/broadcast/execute also TELEGRAM_BOT_TOKEN, and WORKER_DATABASE_URL as for worker.
+    For POST /api/broadcast/execute also TELEGRAM_BOT_TOKEN, and WORKER_DATABASE_URL as for worker. With METRICS_PORT
+    metrics for Prometheus are served there, on METRICS_HOST or 127.0.0.1.
     Exit code 2: a setting is missing or wrong, or the address can not be had.
     """
     try:
-        application = create_app(read_settings(), worker_settings_if_any())
-        listener = listen(host, port)
+        settings = read_settings()
+        application = create_app(settings, worker_settings_if_any())
+        with _listen(host, port) as listener, metrics_served(read_metrics_settings(), settings.database_url):
+            address, taken_port = listener.getsockname()[:2]
+            log.info("api.listening", address=address, port=taken_port)
+            web_server(application).run(sockets=[listener])
     except SettingsInvalid as error:
         _give_up(str(error))
-    except OSError as error:
-        _give_up(f"can not listen on {host}, port {port}: {error.strerror or error}")
-    with listener:
-        address, taken_port = listener.getsockname()[:2]
-        log.info("📢 api.listening", address=address, port=taken_port)
-        web_server(application).run(sockets=[listener])
 
 
 @app.command()
@@ -180,13 +205,15 @@ def worker() -> None:
     """Send broadcasts as they fall due, until Ctrl-C or SIGTERM, which it obeys within 10 seconds.
 
     DATABASE_URL (or WORKER_DATABASE_URL) as a member of the role broadcast_manager_worker; TELEGRAM_BOT_TOKEN.
-    Run as many as you like. Exit code 2: a setting is missing or wrong, or Telegram does not accept the token.
+    METRICS_PORT as for api. Run as many as you like.
+    Exit code 2: a setting is missing or wrong, or Telegram does not accept the token.
     """
     try:
         settings = read_worker_settings()
+        with metrics_served(read_metrics_settings(), settings.database_url):
+            _telegram_work(work(settings))
     except SettingsInvalid as error:
         _give_up(str(error))
-    _telegram_work(work(settings))
 
 
 @app.command(name="send-due")
@@ -208,6 +235,15 @@ def send_due() -> None:
     raise typer.Exit(1 if missed else 0)
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return listen(host, port)
+    except (OSError, UnicodeError) as error:
+        # The latter for what can not even be asked about, such as a name of 64 letters.
+        reason = error.strerror or error if isinstance(error, OSError) else "no name or address of a machine"
+        _give_up(f"can not listen on {host}, port {port}: {reason}")
+
+
 def _telegram_work(task: Coroutine[Any, Any, _T]) -> _T:
     try:
         return asyncio.run(task)
@@ -216,11 +252,22 @@ def _telegram_work(task: Coroutine[Any, Any, _T]) -> _T:
     except RequestRefused as error:
         _give_up(error.refusal.kind.sentence)
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
-        _give_up(f"{error.diag.message_primary}: run alembic upgrade head")
+        _give_up(f"{error.diag.message_primary}: run broadcast-manager upgrade")
     except psycopg.errors.InsufficientPrivilege as error:
         _give_up(f"{error.diag.message_primary}: its role must be a member of broadcast_manager_worker")
     except psycopg.Error as error:
         _give_up(str(error.diag.message_primary or error).strip())
+
+
+def _migrate(direction: Literal["upgrade", "downgrade"], revision: str, as_script: bool) -> None:
+    if not revision.strip():
+        _give_up("name a revision, such as head")
+    try:
+        migrate(direction, revision, as_script=as_script)
+    except CommandError as error:
+        cause = error.__cause__
+        refused = isinstance(cause, DBAPIError) and isinstance(cause.orig, psycopg.Error) and cause.orig.sqlstate
+        _give_up(str(error), 1 if refused else WRONG_USE)
 
 
 def _show(table: Table) -> None:
@@ -239,17 +286,17 @@ def _connection() -> Iterator[psycopg.Connection[Any]]:
     except DatabaseUrlError as error:
         _give_up(str(error))
     except psycopg.errors.UndefinedTable as error:
-        _give_up(f"{error.diag.message_primary}: this database has no channels yet; run alembic upgrade head")
+        _give_up(f"{error.diag.message_primary}: this database has no channels yet; run broadcast-manager upgrade")
     except psycopg.errors.UndefinedFunction as error:
-        _give_up(f"{error.diag.message_primary}: the rule is not installed here; run alembic upgrade head")
+        _give_up(f"{error.diag.message_primary}: the rule is not installed here; run broadcast-manager upgrade")
     except psycopg.Error as error:
         hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
         _give_up(f"{error.diag.message_primary or error}{hint}")
 
 
-def _give_up(sentence: str) -> NoReturn:
+def _give_up(sentence: str, code: int = WRONG_USE) -> NoReturn:
     err.print(f"broadcast-manager: {sentence}", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(WRONG_USE)
+    raise typer.Exit(code)
 
 
 def _interval(conn: psycopg.Connection[Any], text: str) -> timedelta:
@@ -259,7 +306,7 @@ def _interval(conn: psycopg.Connection[Any], text: str) -> timedelta:
         row = conn.execute(
             "SELECT i.span, isfinite(i.span) AND i.span >= '0' FROM (SELECT CAST(%s AS interval) AS span) AS i", [text]
         ).fetchone()
-    except psycopg.errors.DataError:
+    except (psycopg.errors.DataError, UnicodeEncodeError):
         _give_up(f"--spread: {text!r} is no interval; say for example '6 hours'")
     value, usable = row or (timedelta(), False)
     if not isinstance(value, timedelta) or not usable:
@@ -271,7 +318,7 @@ def _interval(conn: psycopg.Connection[Any], text: str) -> timedelta:
 def _progress() -> Iterator[BackfillProgress]:
     """Where a person looks on, a bar; elsewhere a line of log a batch."""
     if not err.is_terminal:
-        yield lambda done, total: log.info("📢 backfill.batch", created=done, found=total)
+        yield lambda done, total: log.info("backfill.batch", created=done, found=total)
         return
     with Progress(console=err) as bar:
         tasks: list[TaskID] = []

@@ -75,6 +75,6 @@ def sqlalchemy_url(url: str) -> str:
 def _parameters(url: str) -> dict[str, str]:
     try:
         parameters = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, UnicodeError):
         raise DatabaseUrlInvalid("the database URL can not be read: see libpq's URL form") from None
     return {key: str(value) for key, value in parameters.items() if value is not None}

@@ -5,6 +5,7 @@ Each part is noted before it is sent and after; between the two there is exactly
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -19,7 +20,9 @@ from psycopg.rows import class_row, tuple_row
 from telegram import Bot
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
+from pyapi.logs import milliseconds_since
 from pyapi.messages import Part, broadcast_messages
+from pyapi.metrics import CLAIMS, CLAIMS_ENDED, PART_SECONDS
 from pyapi.pool import Pool, connection, make_pool
 from pyapi.queries import QUERIES
 from pyapi.telegram import delete_message, send_message, telegram_bot
@@ -44,6 +47,17 @@ _ENDING = (RATE_LIMITED, NETWORK, UNAUTHORIZED, STOPPED, CLAIM_LOST)
 # Who waited longer than this many seconds asks whether the claim still stands.
 _TRUSTED_SECONDS = 1.0
 _LONGEST_PAUSE = 5
+
+# How a claim can end, by finish_broadcast(): who is told, and of what.
+_ENDED = {
+    "sent": (logging.INFO, "broadcast.sent"),
+    "released": (logging.INFO, "broadcast.released"),
+    "channel_gone": (logging.INFO, "broadcast.channel_gone"),
+    "unknown": (logging.WARNING, "broadcast.unknown"),
+    "failed": (logging.WARNING, "broadcast.failed"),
+    "switched_off": (logging.WARNING, "broadcast.switched_off"),
+    "lost": (logging.WARNING, "broadcast.lost"),
+}
 
 log = structlog.get_logger()
 _T = TypeVar("_T")
@@ -157,7 +171,9 @@ async def claim_due(office: Office, worker: str, count: int) -> list[Claim]:
     """
     async with connection(office.pool) as conn, conn.cursor(row_factory=class_row(Claim)) as cursor:
         await cursor.execute(QUERIES["claim_due_broadcasts"], {"worker": worker, "count": count})
-        return await cursor.fetchall()
+        claims = await cursor.fetchall()
+    CLAIMS.inc(len(claims))
+    return claims
 
 
 async def call(office: Office, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
@@ -179,7 +195,7 @@ async def deliver(office: Office, claim: Claim) -> Delivered:
     """
     began = time.monotonic()
     about = log.bind(delivery_id=claim.delivery_id, broadcast_id=str(claim.broadcast_id))
-    about.info("📢 delivery.claimed", worker=claim.worker)
+    about.info("broadcast.claimed", worker=claim.worker)
     last: Refusal | None = None
     error: str | None = None
     try:
@@ -193,7 +209,7 @@ async def deliver(office: Office, claim: Claim) -> Delivered:
     except DATABASE_AWAY as away:
         # A part that may have been noted as intended becomes unknown by finish_broadcast().
         error = "The database was away."
-        about.warning("📢 delivery.interrupted", reason=type(away).__name__)
+        about.warning("delivery.interrupted", reason=type(away).__name__)
     if last and last.kind is NETWORK:
         office.unreachable = True
     if last and last.kind is UNAUTHORIZED:
@@ -201,7 +217,10 @@ async def deliver(office: Office, claim: Claim) -> Delivered:
         office.stopping.set()
     rows = await _insist(office, "finish_broadcast", delivery_id=claim.delivery_id, worker=claim.worker)
     outcome = str(rows[0][0])
-    about.info("📢 broadcast.finished", outcome=outcome, milliseconds=_milliseconds(began))
+    CLAIMS_ENDED.labels(outcome).inc()
+    level, event = _ENDED[outcome]
+    code = last.kind.code if last else None
+    about.log(level, event, action="deliver", code=code, duration_ms=milliseconds_since(began))
     return Delivered(claim.broadcast_id, outcome, error)
 
 
@@ -216,13 +235,13 @@ async def _delete_earlier(office: Office, claim: Claim) -> Refusal | None:
         about = log.bind(delivery_id=claim.delivery_id, chat_id=chat_id, message_id=message_id)
         if refused is None or refused.kind in (MESSAGE_GONE, MESSAGE_KEPT):
             await call(office, "record_message_deleted", chat_id=chat_id, message_id=message_id)
-            about.info("📢 message.deleted", code=refused.kind.code if refused else None)
+            about.info("message.deleted", code=refused.kind.code if refused else None)
         elif refused.kind in _ENDING or refused.kind.state == "unknown":
-            about.warning("📢 message.not_deleted", code=refused.kind.code)
+            about.warning("message.not_deleted", code=refused.kind.code)
             return refused if refused.kind in _ENDING else Refusal(NOT_DELETED, description=refused.description)
         else:
             # The bot is out of that chat, say: the new messages do not wait for it.
-            about.warning("📢 message.not_deleted", code=refused.kind.code)
+            about.warning("message.not_deleted", code=refused.kind.code)
     return None
 
 
@@ -239,15 +258,18 @@ async def _send_part(office: Office, claim: Claim, part: Part, hindrance: Refusa
         delivery_id=claim.delivery_id,
         broadcast_id=str(claim.broadcast_id),
         part=part,
+        open_channel_id=intended.open_channel_id,
+        closed_channel_id=intended.closed_channel_id,
         chat_id=intended.chat_id,
-        milliseconds=_milliseconds(began),
+        duration_ms=milliseconds_since(began),
     )
     refused = result if isinstance(result, Refusal) else None
     outcome = refused.kind.state if refused else "sent"
     if refused is None:
-        about.info("📢 part.sent", message_id=result)
+        about.info("part.sent", message_id=result)
     else:
-        about.warning(f"📢 part.{outcome}", code=refused.kind.code, description=refused.description)
+        event = "part.unknown" if outcome == "unknown" else "part.failed"
+        about.warning(event, code=refused.kind.code, description=refused.description)
     await _insist(
         office,
         "record_part",
@@ -288,7 +310,11 @@ async def _wait_and_send(
         return Refusal(STOPPED)
     message = next(m for m in broadcast_messages(intended) if m.to == part)
     sending = send_message(office.bot, intended.chat_id, message, office.bot_username)
-    return await _in_time(office, seconds, sending)
+    asked = time.monotonic()
+    result = await _in_time(office, seconds, sending)
+    outcome = result.kind.state if isinstance(result, Refusal) else "sent"
+    PART_SECONDS.labels(part, outcome).observe(time.monotonic() - asked)
+    return result
 
 
 async def _in_time(office: Office, seconds: float, request: Coroutine[Any, Any, _T]) -> _T | Refusal:
@@ -316,8 +342,4 @@ async def _insist(office: Office, query: str, **parameters: Any) -> list[tuple[A
 
 def _say_why(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    log.warning("📢 database.away", reason=type(error).__name__, query=state.args[1], attempt=state.attempt_number)
-
-
-def _milliseconds(began: float) -> int:
-    return round((time.monotonic() - began) * 1000)
+    log.warning("database.away", reason=type(error).__name__, query=state.args[1], attempt=state.attempt_number)

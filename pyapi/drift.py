@@ -54,7 +54,7 @@ def expected_fingerprint() -> list[Fact]:
 def find_drift(found: list[Fact]) -> list[Drift]:
     """Where the facts differ from the committed ones; what stands beside the rule (scope other) is not judged."""
     if not any(f.scope == "rule" and f.kind != "role" for f in found):  # roles belong to the whole cluster
-        return [Drift("rule", "broadcast-manager", "installed: alembic upgrade head", "not installed")]
+        return [Drift("rule", "broadcast-manager", "installed: broadcast-manager upgrade", "not installed")]
     must, have = _by_name(expected_fingerprint()), _by_name(found)
     return [
         Drift(kind, name, must.get((kind, name)), have.get((kind, name)))

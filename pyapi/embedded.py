@@ -228,7 +228,7 @@ def _clean_up(pgserver: ModuleType, cluster: Path) -> None:
     if pid is not None:
         _stop(pgserver, cluster)
         log.warning(
-            "stopped an embedded PostgreSQL that a crash had left running",
+            "embedded.stopped_after_crash",
             folder=str(cluster.parent),
             pid=pid,
         )
@@ -237,7 +237,7 @@ def _clean_up(pgserver: ModuleType, cluster: Path) -> None:
         # Its pid may belong to a stranger by now, whom the package would take for the server.
         (cluster / "postmaster.pid").unlink()
         log.warning(
-            "the embedded PostgreSQL had crashed, it recovers its data now",
+            "embedded.recovering",
             folder=str(cluster.parent),
         )
 
@@ -287,7 +287,7 @@ def _remove_if_abandoned(pgserver: ModuleType, folder: Path) -> None:
             _stop(pgserver, cluster)
             shutil.rmtree(folder, ignore_errors=True)
             log.warning(
-                "removed a temporary embedded PostgreSQL that a crash had left behind",
+                "embedded.removed_after_crash",
                 folder=str(folder),
                 pid=pid,
             )

@@ -3,11 +3,15 @@
 import math
 import time
 
+import structlog
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
+from structlog.contextvars import bind_contextvars
 
 from pyapi.settings import Settings
+
+log = structlog.get_logger()
 
 
 class LoginRateLimited(Exception):
@@ -36,6 +40,8 @@ class LoginLimit:
         Raises:
             LoginRateLimited: it is one too many, and is not to be looked at.
         """
+        # What is logged of this request from now on tells from where somebody tried to sign in.
+        bind_contextvars(address=address)
         await self._hit(self._per_address, "address", address)
         await self._hit(self._per_username, "username", username.casefold())
 
@@ -46,4 +52,5 @@ class LoginLimit:
     async def _hit(self, limit: RateLimitItem, kind: str, value: str) -> None:
         if not await self._limiter.hit(limit, kind, value):
             window = await self._limiter.get_window_stats(limit, kind, value)
+            log.warning("login.failed", code="login_rate_limited", limit=f"per {kind}")
             raise LoginRateLimited(max(1, math.ceil(window.reset_time - time.time())))

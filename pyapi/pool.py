@@ -6,12 +6,14 @@ from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool
 
 from pyapi.queries import QUERIES
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
+# What a URL says itself goes before this.
 _CONNECTION: dict[str, Any] = {
     "autocommit": True,
     # A connection pooler in transaction mode knows no prepared statement of another transaction.
@@ -36,21 +38,35 @@ def make_pool(database_url: str, name: str, *, max_size: int, timeout: float) ->
     """A pool that is not open yet; it opens, and stays open, whether or not the database answers.
 
     Args:
-        database_url: as which role, and where.
+        database_url: as which role, and where; of several hosts the one that takes writes, where it asks for that
+            by ``target_session_attrs=read-write``.
         name: what connects, as pg_stat_activity shows it: ``broadcast-manager NAME``.
         max_size: connections at most.
         timeout: seconds to wait for a connection.
     """
-    return AsyncConnectionPool(
+
+    async def check(conn: AsyncConnection[Any]) -> None:
+        try:
+            await AsyncConnectionPool.check_connection(conn)
+        except psycopg.Error:
+            # Where one has gone all may have; looked at one by one, each would cost a caller a growing pause.
+            await pool.check()
+            raise
+
+    pool: Pool = AsyncConnectionPool(
         database_url,
-        kwargs={**_CONNECTION, "application_name": f"broadcast-manager {name}"},
+        kwargs=_options(database_url, name, _CONNECTION),
         min_size=1,
         max_size=max_size,
         timeout=timeout,
-        check=AsyncConnectionPool.check_connection,
+        # The pauses between attempts double: after a long absence the database would be found late. Who asks
+        # next begins anew.
+        reconnect_timeout=timeout,
+        check=check,
         open=False,
         name=name,
     )
+    return pool
 
 
 async def listening_connection(database_url: str, name: str, listen: str) -> AsyncConnection[Any]:
@@ -64,13 +80,20 @@ async def listening_connection(database_url: str, name: str, listen: str) -> Asy
     Raises:
         psycopg.Error: the database did not answer.
     """
-    conn = await AsyncConnection.connect(database_url, application_name=f"broadcast-manager {name}", **_LISTENING)
+    conn = await AsyncConnection.connect(database_url, **_options(database_url, name, _LISTENING))
     try:
         await conn.execute(QUERIES[listen])
     except BaseException:
         await conn.close()
         raise
     return conn
+
+
+def _options(database_url: str, name: str, options: dict[str, Any]) -> dict[str, Any]:
+    said = conninfo_to_dict(database_url)
+    return {key: value for key, value in options.items() if key not in said} | {
+        "application_name": f"broadcast-manager {name}"
+    }
 
 
 @asynccontextmanager

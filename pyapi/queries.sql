@@ -218,7 +218,7 @@ FROM public.broadcast_queue AS q;
 SELECT
     s.state,
     s.count
-FROM public.broadcasts_by_state AS s
+FROM public.broadcasts_by_state() AS s
 ORDER BY s.count DESC, s.state;
 
 -- name: recent_failures

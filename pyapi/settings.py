@@ -110,7 +110,7 @@ def read_environment(kind: type[_S], missing: Mapping[str, str]) -> _S:
         if first["type"] == "missing":
             sentence = missing[name]
         elif isinstance(cause, ValueError):
-            sentence = str(cause)
+            sentence = str(cause) if name.upper() in str(cause) else f"{name.upper()}: {cause}"
         else:
             sentence = f"{name.upper()}: {first['msg']}"
         raise SettingsInvalid(sentence) from None

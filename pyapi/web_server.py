@@ -1,13 +1,52 @@
-"""Runs the application under uvicorn, so that it stops at once even while dashboards are open."""
+"""Runs the application under uvicorn, so that it stops at once even while dashboards are open, and waits for nobody."""
 
+import asyncio
 import socket
 from collections.abc import Callable
 
+import h11
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 # For answers that are still on their way when the server is told to stop.
 _GRACE_SECONDS = 5
+# For a request to arrive whole, from its first octet or from the connection's beginning.
+_REQUEST_SECONDS = 20.0
+
+
+class _Impatient(H11Protocol):
+    """Hangs up on who does not send a whole request in time; uvicorn itself waits for ever."""
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn does the same
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # From here on uvicorn's own limit counts, until something comes.
+        self._unset_patience()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._unset_patience()
+
+    def _watch(self) -> None:
+        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+            self._unset_patience()
+        elif self._patience is None:
+            self._patience = self.loop.call_later(_REQUEST_SECONDS, self.transport.abort)
+
+    def _unset_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
 
 class WebServer(uvicorn.Server):
@@ -36,16 +75,17 @@ class WebServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def web_server(app: FastAPI, *, log_level: str = "info", on_started: Callable[[], None] = lambda: None) -> WebServer:
+def web_server(app: FastAPI, *, on_started: Callable[[], None] = lambda: None) -> WebServer:
     """The server for the application; ``run(sockets=[…])`` serves until SIGINT or SIGTERM.
 
     Args:
         app: what create_app() gave.
-        log_level: uvicorn's, for its log of requests and errors.
         on_started: called once it serves, and is stopped by a signal.
     """
-    # Tokens are in cookies and headers, never in a URL, so that the access log holds none.
-    config = uvicorn.Config(app, log_level=log_level, timeout_graceful_shutdown=_GRACE_SECONDS)
+    # Requests are logged by RequestLog; what uvicorn has to say goes where pyapi.logs sends it.
+    config = uvicorn.Config(
+        app, http=_Impatient, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS
+    )
     return WebServer(app, config, on_started)
 
 
@@ -58,7 +98,10 @@ def listen(host: str, port: int) -> socket.socket:
 
     Raises:
         OSError: the port is taken, or the address is not this machine's.
+        UnicodeError: the host can be no machine's name.
     """
+    # Told here, since sockets tell it by errors of several kinds.
+    host.encode("idna")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio switches Nagle's algorithm off only where the protocol is named: without it each answer takes 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

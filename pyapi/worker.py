@@ -28,6 +28,7 @@ from tenacity import (
 )
 
 from pyapi.delivery import DATABASE_AWAY, Claim, Delivered, Office, call, claim_due, deliver, open_office
+from pyapi.metrics import LAST_LOOK
 from pyapi.pool import listening_connection
 from pyapi.telegram import RequestRefused, read_bot_username
 from pyapi.telegram_errors import UNAUTHORIZED
@@ -38,6 +39,8 @@ _REQUEST_GRACE = 5.0
 _GRACE = 8.0
 _LONGEST_PAUSE = 30
 _UNREACHABLE_PAUSE = 1.0
+# Shorter than a failover takes, so that it is noticed soon.
+_LISTEN_PAUSE = 5
 _FORGET_SECONDS = 3600.0
 
 _FAILED = ("failed", "switched_off", "unknown")
@@ -102,14 +105,14 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event) -> None:
         told = asyncio.create_task(stop.wait())
         await asyncio.wait({main, told}, return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
-        log.info("📢 worker.stopping", under_way=len(deliveries))
+        log.info("worker.stopping", under_way=len(deliveries))
         office.hurry(_REQUEST_GRACE)
         _, late = await asyncio.wait({main, *deliveries}, timeout=_GRACE)
         # What they could not note is unknown when the lease ends.
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
-        log.info("📢 worker.stopped", given_up=len(late))
+        log.info("worker.stopped", given_up=len(late))
         if not main.cancelled():
             main.result()
         if office.token_refused:
@@ -127,7 +130,7 @@ async def run_round(settings: WorkerSettings) -> Round:
     began = time.monotonic()
     async with open_office(settings) as office:
         await _introduce(office)
-        await call(office, "release_expired_claims")
+        await _release_expired(office)
         deliveries: list[asyncio.Task[Delivered]] = []
         try:
             await _deliver_each_once(office, deliveries)
@@ -175,13 +178,13 @@ async def _take_and_deliver(office: Office, deliveries: set[asyncio.Task[Deliver
     def done(task: asyncio.Task[Delivered]) -> None:
         deliveries.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            log.error("📢 delivery.crashed", reason=type(error).__name__)
+            log.error("delivery.crashed", reason=type(error).__name__)
         wake.set()
 
     if not await _reachable(office):
         return
     async with _listening(settings.database_url, wake):
-        log.info("📢 worker.started", bot=office.bot_username, concurrency=settings.worker_concurrency)
+        log.info("worker.started", bot=office.bot_username, concurrency=settings.worker_concurrency)
         while not office.stopping.is_set():
             wake.clear()
             if office.unreachable:
@@ -190,22 +193,31 @@ async def _take_and_deliver(office: Office, deliveries: set[asyncio.Task[Deliver
                     return
             free = settings.worker_concurrency - len(deliveries)
             claims: list[Claim] = []
+            pause = settings.worker_poll_seconds
             try:
                 if time.monotonic() - looked_after >= settings.worker_poll_seconds:
-                    await call(office, "release_expired_claims")
+                    await _release_expired(office)
                     looked_after = time.monotonic()
                 if time.monotonic() - forgot >= _FORGET_SECONDS:
                     await call(office, "forget_old_deliveries")
                     forgot = time.monotonic()
                 if free:
                     claims = await claim_due(office, next(names), free)
+                LAST_LOOK.set_to_current_time()
             except DATABASE_AWAY as error:
-                log.warning("📢 database.away", reason=type(error).__name__, query="claim_due_broadcasts")
+                log.warning("database.away", reason=type(error).__name__, query="claim_due_broadcasts")
+                pause = min(pause, _UNREACHABLE_PAUSE)
             for claim in claims:
                 task = asyncio.create_task(deliver(office, claim))
                 deliveries.add(task)
                 task.add_done_callback(done)
-            await _first(wake, office.stopping, seconds=settings.worker_poll_seconds)
+            await _first(wake, office.stopping, seconds=pause)
+
+
+async def _release_expired(office: Office) -> None:
+    ((released,),) = await call(office, "release_expired_claims")
+    if released:
+        log.warning("claims.released", count=released)
 
 
 async def _introduce(office: Office) -> None:
@@ -249,7 +261,7 @@ async def _listen(database_url: str, wake: asyncio.Event) -> None:
     """Set wake at each manual trigger, and whenever some may have been missed."""
     retrying = AsyncRetrying(
         retry=retry_if_exception(lambda error: isinstance(error, (psycopg.Error, OSError))),
-        wait=wait_random_exponential(multiplier=0.1, max=_LONGEST_PAUSE),
+        wait=wait_random_exponential(multiplier=0.1, max=_LISTEN_PAUSE),
         before_sleep=_say_why,
     )
     while True:
@@ -258,7 +270,7 @@ async def _listen(database_url: str, wake: asyncio.Event) -> None:
                 wake.set()
                 async for _ in conn.notifies():
                     wake.set()
-        log.warning("📢 worker.not_listening")
+        log.warning("worker.not_listening")
 
 
 async def _first(*events: asyncio.Event, seconds: float) -> None:
@@ -279,4 +291,4 @@ def _claim_names() -> Iterator[str]:
 def _say_why(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     code = error.refusal.kind.code if isinstance(error, RequestRefused) else None
-    log.warning("📢 worker.waiting", reason=type(error).__name__, code=code, attempt=state.attempt_number)
+    log.warning("worker.waiting", reason=type(error).__name__, code=code, attempt=state.attempt_number)

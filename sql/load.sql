@@ -58,7 +58,7 @@
 \ir functions/user_of_id.sql
 \ir functions/password_hash_of.sql
 \ir views/broadcast_queue.sql
-\ir views/broadcasts_by_state.sql
+\ir functions/broadcasts_by_state.sql
 \ir views/broadcast_integrity_counts.sql
 \ir functions/check_operator.sql
 \ir functions/recent_failures.sql

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests import databases, servers
+from tests import databases, pgbouncer, servers
 from tests.dashboard.chromium import HOW_TO_GET_ONE, find_chromium, must_be_there
 from tests.mutants import MUTANTS
 
@@ -34,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(missing)) from missing
     if must_be_there() and not find_chromium():
         raise pytest.UsageError(f"CI is set, and there is no Chromium. {HOW_TO_GET_ONE}")
+    if must_be_there() and not pgbouncer.find_pgbouncer():
+        raise pytest.UsageError(f"CI is set, and there is no PgBouncer. {pgbouncer.HOW_TO_GET_ONE}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -41,6 +43,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not find_chromium():
         terminalreporter.write_sep("=", "the tests in a browser were left out", yellow=True)
         terminalreporter.write_line(f"No Chromium was found. {HOW_TO_GET_ONE}")
+    if not pgbouncer.find_pgbouncer():
+        terminalreporter.write_sep("=", "the tests of PgBouncer were left out", yellow=True)
+        terminalreporter.write_line(f"No PgBouncer was found. {pgbouncer.HOW_TO_GET_ONE}")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -155,7 +155,7 @@ def test_killed_holder_of_a_kept_folder_is_cleaned_up(temporary_root: Path) -> N
     with capture_logs() as logs, embedded_server(folder) as url:
         assert pid_at(url) != left
         assert len(servers_below(folder)) == 1
-    assert messages(logs) == ["stopped an embedded PostgreSQL that a crash had left running"]
+    assert messages(logs) == ["embedded.stopped_after_crash"]
     assert logs[0]["pid"] == left
     assert not servers_below(folder)
 
@@ -172,7 +172,7 @@ def test_killed_holder_of_a_temporary_folder_is_cleaned_up(temporary_root: Path)
     left = crashed()
     with capture_logs() as logs, embedded_server() as url:
         assert [process.pid for process in servers_below(temporary_root)] == [pid_at(url)]
-    assert messages(logs) == ["removed a temporary embedded PostgreSQL that a crash had left behind"]
+    assert messages(logs) == ["embedded.removed_after_crash"]
     assert logs[0]["pid"] == left
     assert not list(temporary_root.glob("broadcast-manager-pg-*/"))
 
@@ -194,7 +194,7 @@ def test_stale_pid_of_a_stranger_is_not_taken_for_the_server(temporary_root: Pat
     (folder / "cluster" / "postmaster.pid").write_text(stranger + "\n")
     with capture_logs() as logs, embedded_server(folder) as url:
         assert pid_at(url) != os.getpid()
-    assert messages(logs) == ["the embedded PostgreSQL had crashed, it recovers its data now"]
+    assert messages(logs) == ["embedded.recovering"]
 
 
 def test_missing_extra_tells_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

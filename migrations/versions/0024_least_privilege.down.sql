@@ -48,7 +48,7 @@ DROP FUNCTION public.first_integrity_violations(uuid, integer);
 DROP FUNCTION public.recent_failures(uuid, integer);
 DROP FUNCTION public.check_operator(uuid);
 DROP VIEW public.broadcast_integrity_counts;
-DROP VIEW public.broadcasts_by_state;
+DROP FUNCTION public.broadcasts_by_state();
 DROP VIEW public.broadcast_queue;
 DROP FUNCTION public.password_hash_of(text);
 DROP FUNCTION public.user_of_id(uuid);

@@ -205,15 +205,23 @@ WHERE b.is_active AND b.broadcast_status::text IN ('pending', 'completed', 'fail
 COMMENT ON VIEW public.broadcast_queue IS
 'How many broadcasts are due now, and since when the oldest is.';
 
-CREATE OR REPLACE VIEW public.broadcasts_by_state WITH (security_barrier) AS
-SELECT
-    public.broadcast_state(b) AS state,
-    count(*) AS count
-FROM public.broadcast_manager AS b
-GROUP BY 1;
+CREATE OR REPLACE FUNCTION public.broadcasts_by_state()
+RETURNS TABLE (state text, count bigint)
+LANGUAGE sql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT
+        public.broadcast_state(b),
+        count(*)
+    FROM public.broadcast_manager AS b
+    GROUP BY 1;
+$$;
 
-COMMENT ON VIEW public.broadcasts_by_state IS
+COMMENT ON FUNCTION public.broadcasts_by_state() IS
 'How many broadcasts are in each state of broadcast_state().';
+REVOKE ALL ON FUNCTION public.broadcasts_by_state() FROM public;
 
 CREATE OR REPLACE VIEW public.broadcast_integrity_counts WITH (security_barrier) AS
 SELECT
@@ -335,7 +343,6 @@ FROM broadcast_manager_api;
 
 GRANT SELECT ON TABLE
 public.broadcast_queue,
-public.broadcasts_by_state,
 public.broadcast_integrity_counts
 TO broadcast_manager_api;
 
@@ -344,6 +351,7 @@ public.password_hash_of(text),
 public.user_of_id(uuid),
 public.client_channels(uuid),
 public.client_broadcast(uuid, uuid),
+public.broadcasts_by_state(),
 public.recent_failures(uuid, integer),
 public.first_integrity_violations(uuid, integer)
 TO broadcast_manager_api;

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from psycopg import AsyncConnection
+from structlog.contextvars import bind_contextvars
 
 from pyapi.accounts import AccountInactive, User, read_user
 from pyapi.pool import connection
@@ -46,6 +47,7 @@ async def _known(conn: AsyncConnection[Any], claims: Claims) -> User:
         raise TokenInvalid("its user is not there any more")
     if not user.is_active:
         raise AccountInactive("the account is inactive")
+    bind_contextvars(client_id=str(user.user_id))
     return user
 
 

@@ -77,6 +77,7 @@ _RULE_FAILURES: dict[type[errors.RuleError], tuple[int, str]] = {
     errors.BroadcastUnknown: (404, "There is no such broadcast"),
     errors.BroadcastForbidden: (403, "This broadcast belongs to another account"),
     errors.BroadcastInactive: (409, "This broadcast is switched off; switch it on again first"),
+    errors.OperatorRequired: (403, "Only operators may do this"),
     errors.BroadcastInProgress: (409, "This broadcast is being sent right now"),
 }
 
@@ -141,5 +142,5 @@ async def answer_failure(request: Request, error: Exception) -> JSONResponse:
     failure = failure_of(error)
     if failure.status >= 500:
         about = {"method": request.method, "path": request.url.path, "reason": type(error).__name__}
-        log.error("📢 api.failed", code=failure.code, **about)
+        log.error("api.failed", code=failure.code, **about)
     return JSONResponse(failure.body(), failure.status, dict(failure.headers))

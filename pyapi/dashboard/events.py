@@ -30,19 +30,15 @@ async def events(request: Request, session: SignedIn) -> AsyncIterator[ServerSen
     """
     client_id = session.user.user_id
     with changes_of(request).watching(client_id) as watcher, suppress(TimeoutError):
-        await _watch(request, client_id)
-        yield ServerSentEvent(event="changed", raw_data="")
         async with asyncio.timeout(seconds_left(session)):
-            while True:
-                try:
+            going_on = True
+            while going_on:
+                # Anew each time: a crash or a failover empties the unlogged table of those who watch.
+                await _watch(request, client_id)
+                yield ServerSentEvent(event="changed", raw_data="")
+                with suppress(TimeoutError):
                     async with asyncio.timeout(_WATCH_SECONDS):
                         going_on = await watcher.changed()
-                except TimeoutError:
-                    await _watch(request, client_id)
-                    going_on = True
-                if not going_on:
-                    return
-                yield ServerSentEvent(event="changed", raw_data="")
 
 
 async def _watch(request: Request, client_id: UUID) -> None:

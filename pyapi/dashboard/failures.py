@@ -74,7 +74,7 @@ def page_of_failure(request: Request, error: Exception) -> Response:
     failure = failure_of(error)
     if failure.status >= 500:
         log.error(
-            "📢 dashboard.failed",
+            "dashboard.failed",
             method=request.method,
             path=request.url.path,
             code=failure.code,

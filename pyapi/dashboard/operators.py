@@ -114,7 +114,7 @@ async def _part(pool: Pool, read: Callable[[AsyncConnection[Any]], Awaitable[T]]
             f"This takes longer than {_PATIENCE_SECONDS} s here. On the command line: broadcast-manager verify.",
         )
     except psycopg.errors.InsufficientPrivilege:
-        return Part(None, "The application's role may not read this: alembic upgrade head gives it the right.")
+        return Part(None, "The application's role may not read this: broadcast-manager upgrade gives it the right.")
 
 
 async def _queue(conn: AsyncConnection[Any]) -> Queue:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 from starlette.datastructures import FormData
+from structlog.contextvars import bind_contextvars
 
 from pyapi.accounts import User, read_user
 from pyapi.dashboard.state import pool_of, secret_of
@@ -59,6 +60,7 @@ async def signed_in(request: Request) -> Session:
         user = await read_user(conn, claims.user_id)
     if user is None or not user.is_active or claims.csrf is None:
         raise SignInNeeded
+    bind_contextvars(client_id=str(user.user_id))
     session = Session(user, claims.csrf, claims.expires_at)
     # Error pages show who is signed in, too.
     request.state.session = session

@@ -21,7 +21,7 @@ rule_relations AS (
             'broadcast_manager_settings', 'broadcast_manager_operators',
             'broadcast_deliveries', 'broadcast_delivery_parts', 'broadcast_bot_slot', 'broadcast_watchers',
             'broken_broadcasts', 'broadcast_integrity_violations', 'broadcast_rule_parts',
-            'broadcast_queue', 'broadcasts_by_state', 'broadcast_integrity_counts',
+            'broadcast_queue', 'broadcast_integrity_counts',
             'broadcast_integrity_check', 'broadcast_metrics'
         )
 ),
@@ -41,7 +41,8 @@ rule_functions AS (
             'claim_due_broadcasts', 'messages_to_delete', 'record_message_deleted', 'intend_part', 'record_part',
             'finish_broadcast', 'release_expired_claims', 'forget_old_deliveries',
             'client_channels', 'client_broadcast', 'user_of_id', 'password_hash_of',
-            'check_operator', 'recent_failures', 'first_integrity_violations', 'check_integrity'
+            'check_operator', 'recent_failures', 'first_integrity_violations', 'check_integrity',
+            'broadcasts_by_state'
         )
 ),
 

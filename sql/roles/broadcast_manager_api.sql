@@ -15,7 +15,6 @@ GRANT SELECT ON TABLE
 public.broadcast_manager_settings,
 public.broadcast_rule_parts,
 public.broadcast_queue,
-public.broadcasts_by_state,
 public.broadcast_integrity_counts,
 public.broadcast_metrics
 TO broadcast_manager_api;
@@ -33,6 +32,7 @@ public.client_broadcast(uuid, uuid),
 public.request_broadcast(uuid, uuid),
 public.reactivate_broadcast(uuid, uuid),
 public.watch_client(uuid),
+public.broadcasts_by_state(),
 public.recent_failures(uuid, integer),
 public.first_integrity_violations(uuid, integer),
 public.check_integrity(interval)

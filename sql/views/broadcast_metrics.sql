@@ -64,7 +64,7 @@ SELECT
 UNION ALL
 SELECT
     'broadcast_manager_due',
-    'Broadcasts that are due now, 10,000 at most.',
+    'Broadcasts that are due now, 1,000 at most.',
     NULL::text,
     NULL::text,
     count(*)::double precision
@@ -73,7 +73,7 @@ FROM (
     -- As text: otherwise a restore spells it in another way.
     WHERE b.is_active AND b.broadcast_status::text IN ('pending', 'completed', 'failed') AND b.next_send_time <= now()
     ORDER BY b.next_send_time
-    LIMIT 10000
+    LIMIT 1000
 ) AS due
 UNION ALL
 SELECT

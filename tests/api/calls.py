@@ -28,7 +28,7 @@ PASSWORD = "correct horse battery staple"  # noqa: S105
 def served(settings: Settings, delivery: WorkerSettings | None = None) -> Iterator[tuple[str, FastAPI]]:
     """Run the application on a free port, in a thread; gives its address and itself."""
     app = create_app(settings, delivery)
-    server = web_server(app, log_level="error")
+    server = web_server(app)
     with listen("127.0.0.1", 0) as listener:
         # It listens already: a call that comes before the server is up waits.
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

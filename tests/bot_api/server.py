@@ -75,7 +75,7 @@ def create_app() -> Starlette:
 
 def server(app: Starlette) -> uvicorn.Server:
     """A uvicorn server of it; ``run(sockets=[…])``."""
-    config = uvicorn.Config(app, http=_Protocol, log_level="warning", timeout_graceful_shutdown=1, lifespan="off")
+    config = uvicorn.Config(app, http=_Protocol, log_config=None, timeout_graceful_shutdown=1, lifespan="off")
     return uvicorn.Server(config)
 
 

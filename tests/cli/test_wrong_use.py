@@ -63,13 +63,13 @@ def test_cli_wrong_use_exits_with_2(run: Run, database: str, arguments: list[str
 def test_cli_on_a_database_without_tables_says_what_to_do(run: Run, empty_database: str, command: str) -> None:
     outcome = run(empty_database, command)
     assert outcome.code == 2
-    assert "run alembic upgrade head" in outcome.err
+    assert "run broadcast-manager upgrade" in outcome.err
 
 
 def test_cli_backfill_before_the_upgrade_says_what_to_do(run: Run, old_database: str) -> None:
     outcome = run(old_database, "backfill")
     assert outcome.code == 2
-    assert "run alembic upgrade head" in outcome.err
+    assert "run broadcast-manager upgrade" in outcome.err
 
 
 def test_cli_role_without_privileges_gets_a_sentence(run: Run, database: str, server_url: str) -> None:

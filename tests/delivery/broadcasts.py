@@ -26,11 +26,13 @@ class Broadcast:
 def add_broadcast(conn: Conn, client: UUID | None = None, *, due: bool = True) -> Broadcast:
     """Register a channel; its broadcast is due at once, or tomorrow."""
     client = client or add_user(conn)
-    pair = add_channel(conn, client)
-    found = broadcast_id(conn, pair)
-    assert found is not None
-    if not due:
-        conn.execute("UPDATE broadcast_manager SET next_send_time = now() + interval '1 day' WHERE id = %s", [found])
+    # Together: a worker that is awake would send it in between.
+    with conn.transaction():
+        pair = add_channel(conn, client)
+        found = broadcast_id(conn, pair)
+        assert found is not None
+        if not due:
+            conn.execute("UPDATE broadcast_manager SET next_send_time = now() + interval '1 day' WHERE id = %s", [found])
     return Broadcast(found, client, *pair)
 
 

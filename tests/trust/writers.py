@@ -3,6 +3,7 @@
 import itertools
 import random
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from tests.concurrency.load import COLUMNS, INSERT, INSERT_BROADCAST, PAIR, REST
 
 WRITERS = 4
 BULK = 300
+KINDS = ("insert", "several", "older", "bulk", "move", "delete")
 
 Pair = tuple[str, str]
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -33,21 +35,32 @@ class Change:
 
 @dataclass
 class Writer:
-    """One client with channels of its own: what was acknowledged, and what was under way when the server went away."""
+    """One client with channels of its own: what was acknowledged, and what was under way when the server went away.
+
+    Args:
+        client: whose channels.
+        rng: decides what is written.
+        pause: seconds between two transactions.
+        weights: how often it does each of KINDS.
+        committed_at: when each COMMIT was answered, by time.time().
+    """
 
     client: UUID
     rng: random.Random
+    pause: float = 0
+    weights: tuple[int, ...] = (4, 2, 2, 1, 2, 1)
     acknowledged: dict[Pair, UUID] = field(default_factory=dict)
     under_way: Change | None = None
     transactions: int = 0
     channels: int = 0
+    committed_at: list[float] = field(default_factory=list)
     wrong: str = ""
 
     def write(self, url: str, stop: threading.Event) -> None:
         """Write until told to stop, or until the server is gone."""
         try:
             with databases.connect(url, autocommit=False) as conn:
-                while not stop.is_set():
+                while not stop.wait(self.pause):
                     self._transaction(conn)
         except psycopg.OperationalError:  # the server is gone
             return
@@ -56,7 +69,7 @@ class Writer:
 
     def _transaction(self, conn: Connection) -> None:
         change = self.under_way = Change()
-        kind = self.rng.choices(["insert", "several", "older", "bulk", "move", "delete"], [4, 2, 2, 1, 2, 1])[0]
+        kind = self.rng.choices(KINDS, self.weights)[0]
         if kind in ("move", "delete") and self.acknowledged:
             pair = self.rng.choice(tuple(self.acknowledged))
             change.removed.add(pair)
@@ -83,6 +96,7 @@ class Writer:
             change.added.update(_ids(conn, pairs))
         conn.commit()
         self.under_way = None
+        self.committed_at.append(time.time())
         self.transactions += 1
         self.channels += len(change.added)
         self.apply(change)
@@ -99,15 +113,7 @@ class Writer:
         Raises:
             AssertionError: something acknowledged is missing, or half a transaction is there.
         """
-        found = {
-            (str(row[0]), str(row[1])): row[2]
-            for row in conn.execute(
-                "SELECT c.open_channel_id, c.closed_channel_id, b.id FROM main_clients_database AS c LEFT JOIN"
-                " broadcast_manager AS b ON b.open_channel_id = c.open_channel_id"
-                " AND b.closed_channel_id = c.closed_channel_id AND b.client_id = c.client_id WHERE c.client_id = %s",
-                [self.client],
-            )
-        }
+        found = channels_of(conn, self.client)
         change, self.under_way = self.under_way, None
         if found == self.acknowledged:
             return None if change is None else False
@@ -115,6 +121,17 @@ class Writer:
         self.apply(change)
         assert found == self.acknowledged, _difference(found, self.acknowledged)
         return True
+
+
+def channels_of(conn: Connection, client: UUID) -> dict[Pair, UUID]:
+    """A client's channels as they are, each with the id of its broadcast row (None where that is missing)."""
+    rows = conn.execute(
+        "SELECT c.open_channel_id, c.closed_channel_id, b.id FROM main_clients_database AS c LEFT JOIN"
+        " broadcast_manager AS b ON b.open_channel_id = c.open_channel_id"
+        " AND b.closed_channel_id = c.closed_channel_id AND b.client_id = c.client_id WHERE c.client_id = %s",
+        [client],
+    )
+    return {(str(row[0]), str(row[1])): row[2] for row in rows}
 
 
 _COPY = f"COPY main_clients_database ({COLUMNS}) FROM STDIN".encode()

@@ -1,0 +1,75 @@
+"""Each HTTP request: its id, the line of log that tells how it ended, and how long it took."""
+
+import re
+import time
+from urllib.parse import quote
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from pyapi.logs import milliseconds_since
+from pyapi.metrics import REQUEST_SECONDS
+
+_HEADER = "X-Request-ID"
+_ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+log = structlog.get_logger()
+
+
+class RequestLog:
+    """Goes around the whole application, so that what nobody expected is told as well.
+
+    Every line that is logged on behalf of a request carries its request_id: the X-Request-ID that came with it, if
+    that is of 1 to 64 letters, digits, dots, dashes and underscores, or else a new one. The answer carries it too.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; tell of it when it has ended."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.monotonic()
+        given = Headers(scope=scope).get(_HEADER, "")
+        request_id = given if _ACCEPTED_ID.fullmatch(given) else uuid4().hex
+        # A pipelined request is begun by the one before it, and would inherit what is known of that.
+        clear_contextvars()
+        bind_contextvars(request_id=request_id)
+        # As nginx notes a client that went away before it was answered.
+        status = 499
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[_HEADER] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        finally:
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            REQUEST_SECONDS.labels(method, _route(scope), status).observe(time.monotonic() - began)
+            log.info(
+                "request.done",
+                method=method,
+                path=quote(scope["path"]),
+                status=status,
+                duration_ms=milliseconds_since(began),
+                address=scope["client"][0] if scope["client"] else None,
+            )
+
+
+def _route(scope: Scope) -> str:
+    # Never the path itself: anyone can ask for any, and each would be a time series of its own.
+    route = scope.get("route")
+    if route is None:
+        return "other"
+    # A route knows the prefix of its own router, not the one that create_app() adds.
+    return f"/api{route.path}" if scope["path"].startswith("/api/") else str(route.path)

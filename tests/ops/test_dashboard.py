@@ -1,0 +1,221 @@
+"""Every query of the dashboard and of the alerts, asked of a Prometheus that scraped API, worker and sql_exporter."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from pydantic import SecretStr
+
+from pyapi.metrics import MetricsSettings, metrics_served
+from pyapi.settings import Settings
+from pyapi.worker import run_worker
+from pyapi.worker_settings import WorkerSettings
+from tests import databases
+from tests.api.calls import API_PASSWORD, SECRET, served
+from tests.bot_api.server import TOKEN, running
+from tests.databases import ROOT, connect
+from tests.delivery.broadcasts import add_broadcast, outcomes
+from tests.delivery.conftest import WORKER_PASSWORD
+from tests.delivery.telegram import Telegram, until
+from tests.ops import sql_exporter
+from tests.ops.test_alerts import rules
+
+BOARD = ROOT / "ops" / "grafana" / "broadcast-manager.json"
+
+
+def board_queries() -> list[str]:
+    """Each query, with what Grafana puts in."""
+    panels = json.loads(BOARD.read_text())["panels"]
+    return [target["expr"].replace("$__rate_interval", "1m") for panel in panels for target in panel["targets"]]
+
+
+class Prometheus:
+    """A running one."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.Client(base_url=url, timeout=30)
+
+    def ask(self, query: str) -> list[dict[str, Any]]:
+        """The result of a query now.
+
+        Raises:
+            AssertionError: it can not be read.
+        """
+        answer = self._http.get("/api/v1/query", params={"query": query}).json()
+        assert answer["status"] == "success", (query, answer)
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
+
+    def ready(self) -> bool:
+        """Whether it answers."""
+        try:
+            return self._http.get("/-/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def close(self) -> None:
+        """End the connection."""
+        self._http.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@contextmanager
+def process(*command: str | Path, **environment: str) -> Iterator[None]:
+    with subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as running_process:
+        try:
+            yield
+        finally:
+            running_process.terminate()
+
+
+@contextmanager
+def a_worker(settings: WorkerSettings) -> Iterator[None]:
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=[run_worker(settings, stop)])
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+
+
+def exporter_configuration(folder: Path, url: str) -> Path:
+    jobs = yaml.safe_load(sql_exporter.PATH.read_text())
+    for job in jobs["jobs"]:
+        job["interval"] = "1s"
+        job["connections"] = [url]
+    path = folder / "broadcast_manager.yml"
+    path.write_text(yaml.safe_dump(jobs))
+    return path
+
+
+def prometheus_configuration(folder: Path, *ports: int | None) -> Path:
+    told = yaml.safe_load((ROOT / "ops" / "prometheus" / "prometheus.yml").read_text())
+    del told["rule_files"]
+    told["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s"}
+    for job, port in zip(told["scrape_configs"], ports, strict=True):
+        job["static_configs"] = [{"targets": [f"127.0.0.1:{port}"]}]
+    path = folder / "prometheus.yml"
+    path.write_text(yaml.safe_dump(told))
+    return path
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    server_url: str,
+    template: str,
+    api_role: str,
+    worker_role: str,
+    program: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Prometheus]:
+    """Scrapes API and worker, which have sent and failed to send, and the exporter, each second."""
+    prometheus, exporter = program("prometheus"), program("prometheus-sql-exporter")
+    folder = tmp_path_factory.mktemp("prometheus")
+    database = databases.create_database(server_url, template)
+    name = databases.name_of(database)
+    as_api = databases.at(database, name, api_role, API_PASSWORD)
+    as_worker = databases.at(database, name, worker_role, WORKER_PASSWORD)
+    with ExitStack() as stack:
+        stack.callback(databases.drop_database, server_url, database)
+        telegram = Telegram(stack.enter_context(running()))
+        stack.callback(telegram.http.close)
+        base_url, _ = stack.enter_context(served(Settings(database_url=as_api, jwt_secret_key=SecretStr(SECRET))))
+        port = stack.enter_context(metrics_served(MetricsSettings(metrics_port=0), as_api))
+        sending = WorkerSettings(
+            database_url=as_worker,
+            telegram_bot_token=SecretStr(TOKEN),
+            telegram_api_base_url=telegram.url,
+            worker_poll_seconds=0.5,
+        )
+        stack.enter_context(a_worker(sending))
+        ports = free_port(), free_port()
+        configuration = exporter_configuration(folder, for_go(as_api))
+        stack.enter_context(
+            process(exporter, "-config.file", configuration, "-web.listen-address", f"127.0.0.1:{ports[0]}")
+        )
+        stack.enter_context(
+            process(
+                prometheus,
+                f"--config.file={prometheus_configuration(folder, port, ports[0])}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                f"--web.listen-address=127.0.0.1:{ports[1]}",
+            )
+        )
+        asked = Prometheus(f"http://127.0.0.1:{ports[1]}")
+        stack.callback(asked.close)
+        until(asked.ready, "Prometheus is ready")
+        with connect(database) as conn:
+            conn.execute("UPDATE broadcast_manager_settings SET messages_per_second = NULL, chat_interval = NULL")
+            broadcasts = [add_broadcast(conn) for _ in range(2)]
+            telegram.order("kicked", method="sendMessage", chat_id=broadcasts[0].open_id)
+            until(lambda: outcomes(conn, broadcasts[1]) == ["sent"], "it is sent")
+        httpx.get(f"{base_url}/api/health")
+        yield asked
+
+
+def for_go(url: str) -> str:
+    """The URL as the exporter's driver reads it: a socket's folder is a host as well, and no TLS on it."""
+    return url.replace("postgresql://", "postgres://") + ("&" if "?" in url else "?") + "sslmode=disable"
+
+
+@pytest.mark.parametrize("query", board_queries())
+def test_each_query_of_the_dashboard_has_a_result(prometheus: Prometheus, query: str) -> None:
+    until(lambda: prometheus.ask(query), query)
+
+
+def test_each_alert_can_be_asked(prometheus: Prometheus) -> None:
+    for rule in rules():
+        prometheus.ask(rule["expr"])
+
+
+FIGURES = sorted(
+    {
+        "broadcast_manager_channels",
+        "broadcast_manager_violations",
+        "broadcast_manager_rule_part_in_force",
+        "broadcast_manager_switched_off",
+        "broadcast_manager_due",
+        "broadcast_manager_drift_objects",
+        "broadcast_manager_parts_last_day",
+        "broadcast_manager_rows_inserted_total",
+        "broadcast_manager_check_timestamp_seconds",
+    }
+)
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_the_exporter_serves_the_figures_that_python_serves(prometheus: Prometheus, figure: str) -> None:
+    def series(job: str) -> set[tuple[tuple[str, str], ...]]:
+        theirs = {"__name__", "job", "instance", "sql_job", "driver", "host", "database", "user"}
+        found = prometheus.ask(f'{figure}{{job="{job}"}}')
+        return {
+            (*sorted((k, v) for k, v in s["metric"].items() if k not in theirs), ("", s["value"][1])) for s in found
+        }
+
+    until(lambda: series("broadcast-manager-sql"), "the exporter's figures")
+    until(lambda: series("broadcast-manager") == series("broadcast-manager-sql"), f"{figure} alike")
+
+
+def test_the_exporters_configuration_holds_todays_fingerprint() -> None:
+    assert sql_exporter.PATH.read_text() == sql_exporter.configuration(), "make fingerprint writes it"

@@ -1,0 +1,173 @@
+"""PgBouncer in transaction mode between the database and everybody: all works, without notifications by polling."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import bcrypt
+import httpx
+import psycopg
+import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+import pyapi
+from pyapi.cli import app
+from pyapi.dashboard import events
+from pyapi.settings import Settings
+from tests import databases
+from tests.api.calls import API_PASSWORD, API_ROLE, PASSWORD, SECRET, Person, served
+from tests.api.conftest import api_role as api_role
+from tests.dashboard.test_events import listening
+from tests.dashboard.visitor import Visitor
+from tests.delivery.broadcasts import Broadcast, add_broadcast, outcomes, parts
+from tests.delivery.conftest import WORKER_PASSWORD, WORKER_ROLE, Process
+from tests.delivery.conftest import start_worker as start_worker
+from tests.delivery.conftest import telegram as telegram
+from tests.delivery.conftest import worker_role as worker_role
+from tests.delivery.telegram import Telegram, until
+from tests.pgbouncer import SERVER_CONNECTIONS, running_pgbouncer
+
+CALLERS = 4 * SERVER_CONNECTIONS
+# More often than psycopg needs to make a prepared statement of it.
+OFTEN = 8
+
+Connection = psycopg.Connection[Any]
+
+
+@pytest.fixture
+def through(database: str, api_role: str, worker_role: str) -> Iterator[Callable[[str], str]]:
+    """URL of the fresh database through PgBouncer, as a role."""
+    passwords = {databases.OWNER: databases.OWNER_PASSWORD, api_role: API_PASSWORD, worker_role: WORKER_PASSWORD}
+    with running_pgbouncer(database, passwords) as url:
+        yield url
+
+
+@pytest.fixture
+def worker_url(through: Callable[[str], str]) -> str:
+    """What start_worker takes."""
+    return through(WORKER_ROLE)
+
+
+@pytest.fixture
+def conn(database: str) -> Iterator[Connection]:
+    """A connection as the tables' owner that goes to the server itself; Telegram's limits are off."""
+    with databases.connect(database) as connection:
+        connection.execute("UPDATE broadcast_manager_settings SET messages_per_second = NULL, chat_interval = NULL")
+        yield connection
+
+
+@pytest.fixture
+def base_url(through: Callable[[str], str]) -> Iterator[str]:
+    """Address of the application."""
+    settings = Settings(
+        database_url=through(API_ROLE), jwt_secret_key=SecretStr(SECRET), login_limit_per_address="1000 per minute"
+    )
+    with served(settings) as (url, _):
+        yield url
+
+
+@pytest.fixture
+def person(base_url: str, conn: Connection) -> Iterator[Person]:
+    """An operator who has signed in."""
+    user = databases.add_user(conn)
+    password_hash = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    conn.execute("UPDATE registered_users SET password_hash = %s WHERE user_id = %s", [password_hash, user])
+    conn.execute("INSERT INTO broadcast_manager_operators (user_id) VALUES (%s)", [user])
+    made = Person.signed_in(base_url, user, f"user_{user.hex[:12]}")
+    yield made
+    made.http.close()
+
+
+def test_api_and_dashboard_work_for_more_callers_than_there_are_connections(
+    person: Person, base_url: str, conn: Connection
+) -> None:
+    conn.execute("UPDATE broadcast_manager_settings SET max_channels_per_client = 1000")
+
+    def call(number: int) -> set[int]:
+        statuses = set()
+        for _ in range(OFTEN):
+            registered = person.register()
+            statuses.add(registered.status_code)
+            channel = f"/api/channels/{registered.json()['channel_id']}"
+            statuses.add(person.http.put(channel, json={"open_channel_title": f"by {number}"}).status_code)
+            statuses.add(person.http.get(channel).status_code)
+        statuses.add(person.http.delete(channel).status_code)
+        return statuses
+
+    with ThreadPoolExecutor(CALLERS) as callers:
+        assert set().union(*callers.map(call, range(CALLERS))) == {200, 201}
+    listed = person.http.get("/api/channels").json()["channels"]
+    assert len(listed) == CALLERS * (OFTEN - 1)
+    rows = conn.execute("SELECT id FROM broadcast_manager WHERE client_id = %s", [person.user_id])
+    assert {UUID(channel["broadcast_id"]) for channel in listed} == {row[0] for row in rows}
+    assert httpx.get(f"{base_url}/api/health").json()["status"] == "healthy"
+    visitor = Visitor.signed_in(base_url, person)
+    with closing(visitor.http):
+        for _ in range(OFTEN):
+            assert "Nothing breaks the rule." in visitor.http.get("/operator").text
+            assert visitor.http.get("/").status_code == 200
+
+
+def test_dashboard_looks_by_itself_where_no_notification_comes(
+    person: Person, base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_WATCH_SECONDS", 0.2)
+    visitor = Visitor.signed_in(base_url, person)
+    with closing(visitor.http), listening(visitor.http) as told:
+        person.register(open_channel_title="Seen by looking")
+        assert [next(told) for _ in range(OFTEN)] == ["changed"] * OFTEN
+        assert "Seen by looking" in visitor.http.get("/").text
+
+
+def test_manual_triggers_reach_a_worker_by_polling_and_nothing_is_sent_twice(
+    person: Person, conn: Connection, start_worker: Callable[..., Process], telegram: Telegram
+) -> None:
+    waiting = [add_broadcast(conn, person.user_id, due=False) for _ in range(CALLERS)]
+    start_worker(poll_seconds=0.2, concurrency=CALLERS)
+
+    def all_sent(broadcasts: list[Broadcast]) -> bool:
+        return all(outcomes(conn, broadcast) == ["sent"] for broadcast in broadcasts)
+
+    for broadcast in waiting:
+        answer = person.http.post("/api/broadcast/trigger", json={"broadcast_id": str(broadcast.id)})
+        assert answer.status_code == 200
+    until(lambda: all_sent(waiting), "all are sent")
+    assert [parts(conn, broadcast) for broadcast in waiting] == [
+        [("open", "sent", None), ("closed", "sent", None)] for _ in waiting
+    ]
+    assert telegram.sent() == {chat: 1 for broadcast in waiting for chat in (broadcast.open_id, broadcast.closed_id)}
+
+
+def channel(client: UUID, pair: tuple[str, str]) -> pyapi.Channel:
+    """A channel as a program of Python's registers it."""
+    return pyapi.Channel(
+        open_channel_id=pair[0],
+        closed_channel_id=pair[1],
+        closed_channel_donation_message="If it paid for your breakfast, buy us one.",
+        sub_1_price=Decimal("5.00"),
+        sub_1_time=30,
+        client_wallet_address="0x71C7656EC7ab88b098defB751B7401B5f6d8976F",
+        client_payout_currency="USDT",
+        client_payout_network="ETH",
+        client_id=client,
+    )
+
+
+def test_library_and_command_line_work_through_it(
+    through: Callable[[str], str], conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = databases.add_user(conn)
+    url = through(databases.OWNER)
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as pooled:
+        for _ in range(OFTEN):
+            pair = databases.new_channel_id(), databases.new_channel_id()
+            made = pyapi.insert_channel(pooled, channel(client, pair))
+            assert made == databases.broadcast_id(conn, pair)
+    monkeypatch.setenv("DATABASE_URL", url)
+    for command in ("verify", "doctor", "backfill"):
+        done = CliRunner().invoke(app, [command])
+        assert done.exit_code == 0, done.output
