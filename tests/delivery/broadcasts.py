@@ -32,7 +32,9 @@ def add_broadcast(conn: Conn, client: UUID | None = None, *, due: bool = True) -
         found = broadcast_id(conn, pair)
         assert found is not None
         if not due:
-            conn.execute("UPDATE broadcast_manager SET next_send_time = now() + interval '1 day' WHERE id = %s", [found])
+            conn.execute(
+                "UPDATE broadcast_manager SET next_send_time = now() + interval '1 day' WHERE id = %s", [found]
+            )
     return Broadcast(found, client, *pair)
 
 
