@@ -1,8 +1,3 @@
-ALTER TABLE public.broadcast_manager_settings
-DROP CONSTRAINT broadcast_manager_settings_messages_per_second_check,
-ADD CONSTRAINT broadcast_manager_settings_messages_per_second_check
-CHECK (messages_per_second > 0);
-
 CREATE OR REPLACE FUNCTION public.checked_channel(channel public.main_clients_database, fields jsonb)
 RETURNS public.main_clients_database
 LANGUAGE plpgsql

@@ -339,9 +339,3 @@ BEGIN
     RETURN channel;
 END;
 $$;
-
-
-ALTER TABLE public.broadcast_manager_settings
-DROP CONSTRAINT broadcast_manager_settings_messages_per_second_check,
-ADD CONSTRAINT broadcast_manager_settings_messages_per_second_check
-CHECK (messages_per_second > 0 AND messages_per_second < 'Infinity');

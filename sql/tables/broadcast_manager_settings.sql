@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS public.broadcast_manager_settings (
     max_retry_pause interval NOT NULL DEFAULT '6 hours' CHECK (max_retry_pause >= retry_pause),
     max_consecutive_failures integer NOT NULL DEFAULT 5 CHECK (max_consecutive_failures > 0),
     claim_lease interval NOT NULL DEFAULT '2 minutes' CHECK (claim_lease > '0'),
-    messages_per_second numeric DEFAULT 30 CHECK (messages_per_second > 0 AND messages_per_second < 'Infinity'),
+    messages_per_second numeric DEFAULT 30 CHECK (messages_per_second > 0),
     chat_interval interval DEFAULT '1 second' CHECK (chat_interval > '0'),
     history_kept interval NOT NULL DEFAULT '90 days' CHECK (history_kept > '0')
 );
