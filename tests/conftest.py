@@ -1,11 +1,13 @@
 """Fixtures of all tests: one server and one template database per run, a clone per test."""
 
+import logging
 import os
 import random
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from pyapi import logs
 from tests import databases, pgbouncer, servers
 from tests.dashboard.chromium import HOW_TO_GET_ONE, find_chromium, must_be_there
 from tests.mutants import MUTANTS
@@ -51,6 +53,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """Name the server."""
     return f"PostgreSQL server: {config.stash[_SERVER].name}"
+
+
+@pytest.fixture(autouse=True)
+def _log_ends_with_the_test() -> Iterator[None]:
+    """What a server of several tests logs between two of them is nobody's output."""
+    yield
+    logging.getLogger().removeHandler(logs._stderr)
 
 
 @pytest.fixture(scope="session")
