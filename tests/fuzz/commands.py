@@ -188,14 +188,8 @@ class Commands:
         assert result.exit_code in (0, 1, 2), f"{about}: exit code {result.exit_code}"
         assert "Traceback" not in result.output, about
         assert result.exit_code != 2 or result.stderr.strip(), f"{about}: nothing is said"
-        self.outcomes[name, str(result.exit_code)] += 1
+        self.outcomes[f"command {name}", f"exit code {result.exit_code}"] += 1
         return result.exit_code, result.stderr
-
-    def report(self) -> str:
-        """How often which command ended how."""
-        return "\n".join(
-            f"{name}: {count} times exit code {code}" for (name, code), count in sorted(self.outcomes.items())
-        )
 
 
 def _refusal(readers: Iterable[Callable[[], Any]], environment: Environment) -> list[str]:

@@ -411,13 +411,14 @@ class Fuzz:
         assert clear or state in _BESIDE.get(name, set()), f"{name}: {state} {error}\n{arguments!r:.2000}"
         self.outcomes[name, state] += 1
 
-    def report(self) -> str:
-        """How often which call ended how, one line for each function."""
-        lines = []
-        for name in sorted({name for name, _ in self.outcomes}):
-            ends = [(end, count) for (what, end), count in self.outcomes.most_common() if what == name]
-            lines.append(f"{name}: " + ", ".join(f"{count} {end}" for end, count in ends))
-        return "\n".join(lines)
+
+def report(outcomes: Counter[tuple[str, str]]) -> str:
+    """How often which call ended how, one line for each function or command."""
+    lines = []
+    for name in sorted({name for name, _ in outcomes}):
+        ends = [f"{count} {end}" for (what, end), count in outcomes.most_common() if what == name]
+        lines.append(f"{name}: {', '.join(ends)}")
+    return "\n".join(lines)
 
 
 def _placeholders(function: Function, *, call: bool = True) -> sql.Composed:

@@ -5,7 +5,7 @@ import typer
 
 from tests.fuzz import commands
 from tests.fuzz.commands import Commands
-from tests.fuzz.functions import Fuzz
+from tests.fuzz.functions import Fuzz, report
 
 EXAMPLES = 8
 
@@ -13,7 +13,7 @@ EXAMPLES = 8
 def test_every_command_ends_with_0_1_or_2_and_a_sentence(fuzz: Fuzz, seed: int) -> None:
     fuzzed = Commands(fuzz)
     wrong = fuzzed.run(EXAMPLES, seed)
-    print(fuzzed.report())
+    print(report(fuzzed.outcomes))
     assert wrong == [], "\n\n".join(wrong)
 
 
