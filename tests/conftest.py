@@ -114,6 +114,17 @@ def old_template(server_url: str, owner: str) -> Iterator[str]:
         databases.drop_database(server_url, url)
 
 
+@pytest.fixture(scope="session")
+def adopted_template(server_url: str, old_template: str) -> Iterator[str]:
+    """Name of the database that `alembic upgrade head` made out of the live system's schema."""
+    url = databases.create_database(server_url, old_template)
+    try:
+        databases.upgrade(url)
+        yield databases.name_of(url)
+    finally:
+        databases.drop_database(server_url, url)
+
+
 @pytest.fixture
 def empty_database(server_url: str, owner: str) -> Iterator[str]:
     """URL of a fresh empty database, as its owner."""

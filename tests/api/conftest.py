@@ -33,17 +33,6 @@ def api_role(server_url: str, template: str) -> str:
     return API_ROLE
 
 
-@pytest.fixture(scope="session")
-def adopted_template(server_url: str, old_template: str) -> Iterator[str]:
-    """Name of the database that `alembic upgrade head` made out of the live system's schema."""
-    url = databases.create_database(server_url, old_template)
-    try:
-        databases.upgrade(url)
-        yield databases.name_of(url)
-    finally:
-        databases.drop_database(server_url, url)
-
-
 @pytest.fixture(scope="module")
 def world(server_url: str, template: str, api_role: str) -> Iterator[World]:
     """The application on a database; a module's tests share it, each with people of its own."""

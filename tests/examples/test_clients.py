@@ -33,19 +33,10 @@ def test_readme_tells_of_every_client() -> None:
     }
 
 
-@pytest.fixture(scope="module")
-def live_template(server_url: str, old_template: str) -> Iterator[str]:
-    """Name of the database that the upgrade made out of the live system's schema."""
-    url = databases.create_database(server_url, old_template)
-    databases.upgrade(url)
-    yield databases.name_of(url)
-    databases.drop_database(server_url, url)
-
-
 @pytest.fixture(params=["own tables", "live tables"])
-def url(request: pytest.FixtureRequest, server_url: str, template: str, live_template: str) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, server_url: str, template: str, adopted_template: str) -> Iterator[str]:
     """A fresh database with the rule: where currencies are text, and where they are an enum."""
-    url = databases.create_database(server_url, template if request.param == "own tables" else live_template)
+    url = databases.create_database(server_url, template if request.param == "own tables" else adopted_template)
     yield url
     databases.drop_database(server_url, url)
 

@@ -11,19 +11,6 @@ from tests import databases
 from tests.databases import add_user, connect
 
 
-@pytest.fixture(scope="session")
-def adopted_template(server_url: str, owner: str) -> Iterator[str]:
-    """Name of the database that `alembic upgrade head` made out of the live system's schema."""
-    del owner
-    url = databases.create_database(server_url)
-    try:
-        databases.load(url, databases.EXISTING_SCHEMA)
-        databases.upgrade(url)
-        yield databases.name_of(url)
-    finally:
-        databases.drop_database(server_url, url)
-
-
 @pytest.fixture(params=["own tables", "live tables"])
 def url(request: pytest.FixtureRequest, server_url: str, template: str, adopted_template: str) -> Iterator[str]:
     """URL of a fresh database with the rule, as its owner; once with each kind of tables."""

@@ -14,7 +14,7 @@ from unittest import mock
 from urllib.parse import quote
 
 import typer
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import given, seed
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -22,7 +22,7 @@ from pyapi.cli import app
 from pyapi.metrics import read_metrics_settings
 from pyapi.settings import SettingsInvalid, read_settings
 from pyapi.worker_settings import read_worker_settings
-from tests.fuzz.functions import VIOLATIONS, Fuzz
+from tests.fuzz.functions import VIOLATIONS, Fuzz, exploration
 from tests.fuzz.values import CLIENTS, SCALARS
 
 Environment = dict[str, str]
@@ -122,16 +122,7 @@ class Commands:
         chosen_seed: int,
     ) -> list[str]:
         @seed(chosen_seed)
-        @settings(
-            max_examples=examples,
-            deadline=None,
-            database=None,
-            derandomize=False,
-            phases=[Phase.generate, Phase.shrink],
-            print_blob=False,
-            suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
-        )
+        @exploration(examples)
         @given(strategy)
         def check(given: tuple[list[str], Environment]) -> None:
             call(self, name, *given)

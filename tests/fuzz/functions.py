@@ -261,16 +261,7 @@ class Fuzz:
         )
 
         @seed(chosen_seed)
-        @settings(
-            max_examples=examples,
-            deadline=None,
-            database=None,
-            derandomize=False,
-            phases=[Phase.generate, Phase.shrink],
-            print_blob=False,
-            suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
-        )
+        @exploration(examples)
         @given(around, strategy)
         def check(before: dict[str, Any], arguments: Any) -> None:
             call(what, before, arguments)
@@ -410,6 +401,21 @@ class Fuzz:
         clear = (state[:2] in ("22", "23", "BM") and state not in _UNCLEAR) or state in _LIMITS
         assert clear or state in _BESIDE.get(name, set()), f"{name}: {state} {error}\n{arguments!r:.2000}"
         self.outcomes[name, state] += 1
+
+
+def exploration(examples: int) -> settings:
+    """So many examples, chosen by the seed alone, the shortest failure of each told once."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        # Where CI is set, hypothesis would take the same examples every time, whatever the seed.
+        derandomize=False,
+        phases=[Phase.generate, Phase.shrink],
+        print_blob=False,
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
 
 
 def report(outcomes: Counter[tuple[str, str]]) -> str:
