@@ -26,6 +26,7 @@ from pyapi.tokens import issue_token
 from pyapi.web_server import listen
 from tests import databases, servers
 from tests.api.calls import API_PASSWORD, SECRET, bearer, registration
+from tests.trust.writers import writing
 
 CLIENTS = 4
 ROLE = "test_api_killed"
@@ -69,7 +70,7 @@ class Client:
     under_way: Pair | None = None
     wrong: str = ""
 
-    def register(self, url: str, stop: threading.Event) -> None:
+    def write(self, url: str, stop: threading.Event) -> None:
         """Register until told to stop, or until the API is gone."""
         user = User(self.user, "client", "", True, True, None, None, False)
         try:
@@ -127,7 +128,7 @@ def kill_often(url: str, role_url: str, times: int, seed: int, counts: Counts) -
         conn.execute("UPDATE public.broadcast_manager_settings SET max_channels_per_client = 1000000")
         clients = [Client(databases.add_user(conn)) for _ in range(CLIENTS)]
         for _ in range(times):
-            with _api(role_url, port) as process, _registering(f"http://127.0.0.1:{port}", clients):
+            with _api(role_url, port) as process, writing(f"http://127.0.0.1:{port}", clients):
                 _wait_for_registrations(clients, chance.randrange(5, 60))
                 # Somewhere within the next requests.
                 threading.Event().wait(chance.random() / 50)
@@ -169,22 +170,6 @@ def _api(role_url: str, port: int) -> Iterator["subprocess.Popen[bytes]"]:
     finally:
         process.kill()
         process.wait()
-
-
-@contextmanager
-def _registering(url: str, clients: list[Client]) -> Iterator[None]:
-    stop = threading.Event()
-    threads = [threading.Thread(target=client.register, args=(url, stop), daemon=True) for client in clients]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(timeout=60)
-    assert not any(thread.is_alive() for thread in threads), "a client hangs"
-    assert [client.wrong for client in clients if client.wrong] == []
 
 
 def _wait_for_registrations(clients: list[Client], count: int) -> None:

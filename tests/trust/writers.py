@@ -4,10 +4,10 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg
@@ -137,8 +137,17 @@ def channels_of(conn: Connection, client: UUID) -> dict[Pair, UUID]:
 _COPY = f"COPY main_clients_database ({COLUMNS}) FROM STDIN".encode()
 
 
+class Writes(Protocol):
+    """Whoever writes until it is told to stop, and keeps what it did not expect."""
+
+    wrong: str
+
+    def write(self, url: str, stop: threading.Event) -> None:
+        """Write to the server or the API at this address."""
+
+
 @contextmanager
-def writing(url: str, writers: list[Writer]) -> Iterator[None]:
+def writing(url: str, writers: Sequence[Writes]) -> Iterator[None]:
     """Let all of them write for as long as the block lasts."""
     stop = threading.Event()
     threads = [threading.Thread(target=writer.write, args=(url, stop), daemon=True) for writer in writers]
