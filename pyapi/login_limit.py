@@ -1,4 +1,7 @@
-"""How often one may try to sign in: per name and per client address, in a moving window, before bcrypt is asked."""
+"""How often one may try to sign in: per name and per client address, before bcrypt is asked.
+
+A window begins with the first try and ends after its time, or with the right password.
+"""
 
 import math
 import time
@@ -6,7 +9,7 @@ import time
 import structlog
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
+from limits.aio.strategies import FixedWindowRateLimiter
 from structlog.contextvars import bind_contextvars
 
 from pyapi.settings import Settings
@@ -26,7 +29,8 @@ class LoginLimit:
     """Counts in this process's memory; the API and the dashboard of one process share one."""
 
     def __init__(self, settings: Settings) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        # A moving window's clear() collides with the storage's own sweep, which then ends with a KeyError.
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._per_username = parse(settings.login_limit_per_username)
         self._per_address = parse(settings.login_limit_per_address)
 
