@@ -199,7 +199,7 @@ def _worker(url: str, name: str, ready: Any) -> None:
 def _ours(conn: psycopg.Connection[Any]) -> bool:
     me = f"bench-{os.getpid()}"
     claims = conn.execute(QUERIES["claim_due_broadcasts"], {"worker": me, "count": BATCH}).fetchall()
-    for delivery_id, _, _ in claims:
+    for delivery_id, *_ in claims:
         for part in ("open", "closed"):
             intended = conn.execute(
                 QUERIES["intend_part"], {"delivery_id": delivery_id, "worker": me, "part": part}

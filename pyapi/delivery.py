@@ -17,6 +17,7 @@ from uuid import UUID
 import psycopg
 import structlog
 from psycopg.rows import class_row, tuple_row
+from structlog.contextvars import bind_contextvars
 from telegram import Bot
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
@@ -69,6 +70,7 @@ class Claim:
 
     delivery_id: int
     broadcast_id: UUID
+    client_id: UUID
     worker: str
 
 
@@ -190,12 +192,16 @@ async def call(office: Office, query: str, **parameters: Any) -> list[tuple[Any,
 async def deliver(office: Office, claim: Claim) -> Delivered:
     """Send what is to be sent of a claimed broadcast and end the claim, however long the database is away.
 
+    Run it in a task of its own: whatever that logs from now on tells of which delivery it is.
+
     Raises:
         psycopg.Error: the database refused for another reason than being away; the lease ends the claim.
     """
     began = time.monotonic()
-    about = log.bind(delivery_id=claim.delivery_id, broadcast_id=str(claim.broadcast_id))
-    about.info("broadcast.claimed", worker=claim.worker)
+    bind_contextvars(
+        delivery_id=claim.delivery_id, broadcast_id=str(claim.broadcast_id), client_id=str(claim.client_id)
+    )
+    log.info("broadcast.claimed", worker=claim.worker)
     last: Refusal | None = None
     error: str | None = None
     try:
@@ -209,7 +215,7 @@ async def deliver(office: Office, claim: Claim) -> Delivered:
     except DATABASE_AWAY as away:
         # A part that may have been noted as intended becomes unknown by finish_broadcast().
         error = "The database was away."
-        about.warning("delivery.interrupted", reason=type(away).__name__)
+        log.warning("delivery.interrupted", reason=type(away).__name__)
     if last and last.kind is NETWORK:
         office.unreachable = True
     if last and last.kind is UNAUTHORIZED:
@@ -220,7 +226,7 @@ async def deliver(office: Office, claim: Claim) -> Delivered:
     CLAIMS_ENDED.labels(outcome).inc()
     level, event = _ENDED[outcome]
     code = last.kind.code if last else None
-    about.log(level, event, action="deliver", code=code, duration_ms=milliseconds_since(began))
+    log.log(level, event, action="deliver", code=code, duration_ms=milliseconds_since(began))
     return Delivered(claim.broadcast_id, outcome, error)
 
 
@@ -232,7 +238,7 @@ async def _delete_earlier(office: Office, claim: Claim) -> Refusal | None:
         refused = await _in_time(
             office, office.settings.worker_send_timeout, delete_message(office.bot, chat_id, message_id)
         )
-        about = log.bind(delivery_id=claim.delivery_id, chat_id=chat_id, message_id=message_id)
+        about = log.bind(chat_id=chat_id, message_id=message_id)
         if refused is None or refused.kind in (MESSAGE_GONE, MESSAGE_KEPT):
             await call(office, "record_message_deleted", chat_id=chat_id, message_id=message_id)
             about.info("message.deleted", code=refused.kind.code if refused else None)
@@ -255,8 +261,6 @@ async def _send_part(office: Office, claim: Claim, part: Part, hindrance: Refusa
         return None
     result = hindrance or await _wait_and_send(office, claim, part, intended, began)
     about = log.bind(
-        delivery_id=claim.delivery_id,
-        broadcast_id=str(claim.broadcast_id),
         part=part,
         open_channel_id=intended.open_channel_id,
         closed_channel_id=intended.closed_channel_id,

@@ -62,7 +62,7 @@ def shown(stream: TextIO | None = None) -> Iterator[Callable[[Diagnostic], None]
 
 @contextmanager
 def _lines() -> Iterator[Callable[[Diagnostic], None]]:
-    # A line a second at most, and the last one of each step.
+    # A line a second at most, besides the last one of each step, complete or not.
     step: Step | None = None
     told = ""
     told_at = float("-inf")
@@ -85,7 +85,7 @@ def _lines() -> Iterator[Callable[[Diagnostic], None]]:
             tell()
             step = Step(name, done, now, done, total, now)
         step.done, step.total, step.seen = done, total, now
-        if now - told_at >= 1:
+        if now - told_at >= 1 or done >= total:
             tell()
 
     try:

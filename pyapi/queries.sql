@@ -250,6 +250,7 @@ LISTEN broadcast_manager_due;
 SELECT
     c.delivery_id,
     c.broadcast_id,
+    c.client_id,
     CAST(%(worker)s AS text) AS worker
 FROM public.claim_due_broadcasts(CAST(%(worker)s AS text), CAST(%(count)s AS integer)) AS c;
 

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION public.claim_due_broadcasts(worker text, max_count integer)
-RETURNS TABLE (delivery_id bigint, broadcast_id uuid)
+RETURNS TABLE (delivery_id bigint, broadcast_id uuid, client_id uuid)
 LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -21,16 +21,20 @@ AS $$
             updated_at = now()
         FROM due AS d
         WHERE b.id = d.id
-        RETURNING b.id
+        RETURNING b.id, b.client_id
+    ), taken AS (
+        INSERT INTO public.broadcast_deliveries AS d (broadcast_id, worker, claimed_at, lease_until)
+        SELECT c.id, claim_due_broadcasts.worker, clock_timestamp(), clock_timestamp() + s.claim_lease
+        FROM claimed AS c
+        CROSS JOIN public.broadcast_manager_settings AS s
+        -- A delivery that failed in part goes on where it stopped.
+        ON CONFLICT (broadcast_id) WHERE finished_at IS NULL
+        DO UPDATE SET worker = excluded.worker, claimed_at = excluded.claimed_at, lease_until = excluded.lease_until
+        RETURNING d.id, d.broadcast_id
     )
-    INSERT INTO public.broadcast_deliveries AS d (broadcast_id, worker, claimed_at, lease_until)
-    SELECT c.id, claim_due_broadcasts.worker, clock_timestamp(), clock_timestamp() + s.claim_lease
-    FROM claimed AS c
-    CROSS JOIN public.broadcast_manager_settings AS s
-    -- A delivery that failed in part goes on where it stopped.
-    ON CONFLICT (broadcast_id) WHERE finished_at IS NULL
-    DO UPDATE SET worker = excluded.worker, claimed_at = excluded.claimed_at, lease_until = excluded.lease_until
-    RETURNING d.id, d.broadcast_id;
+    SELECT t.id, t.broadcast_id, c.client_id
+    FROM taken AS t
+    INNER JOIN claimed AS c ON t.broadcast_id = c.id;
 $$;
 
 COMMENT ON FUNCTION public.claim_due_broadcasts(text, integer) IS

@@ -85,8 +85,8 @@ rows_found AS (
         CASE m.check_name
             WHEN 'channel_without_broadcast' THEN 'broadcast-manager backfill, or in psql: CALL backfill_broadcasts();'
             WHEN 'broadcast_without_channel'
-                THEN 'alembic upgrade head, or in psql: CALL repair_broadcasts(); the row goes to the quarantine.'
-            ELSE 'alembic upgrade head, or in psql: CALL repair_broadcasts(); the old row is kept in the quarantine.'
+                THEN 'broadcast-manager upgrade, or in psql: CALL repair_broadcasts(); the row goes to the quarantine.'
+            ELSE 'broadcast-manager upgrade, or in psql: CALL repair_broadcasts(); the old row is kept in the quarantine.'
         END AS remedy
     FROM misfits AS m
     UNION ALL
@@ -97,7 +97,7 @@ rows_found AS (
         b.closed_channel_id,
         NULL,
         format('%s broadcast rows for one pair.', count(*)),
-        'alembic upgrade head, or in psql: SELECT quarantine_duplicate_broadcasts(); the row with the most history stays, '
+        'broadcast-manager upgrade, or in psql: SELECT quarantine_duplicate_broadcasts(); the row with the most history stays, '
         'the others go to the quarantine.'
     FROM public.broadcast_manager AS b
     -- A valid unique key has looked already.
@@ -137,7 +137,7 @@ trigger_found AS (
         END AS check_name,
         format('Trigger %s on %s.', w.trigger_name, w.table_name) AS detail,
         CASE
-            WHEN t.tgname IS NULL THEN 'alembic upgrade head; if the database is at head: sql/triggers/' || w.trigger_name || '.sql'
+            WHEN t.tgname IS NULL THEN 'broadcast-manager upgrade; if the database is at head: sql/triggers/' || w.trigger_name || '.sql'
             ELSE format('ALTER TABLE %s ENABLE TRIGGER %s; then look for what was missed.', w.table_name, w.trigger_name)
         END AS remedy
     FROM trigger_wanted AS w
@@ -190,7 +190,7 @@ key_broken AS (
         format('Key %s on %s.', f.constraint_name, f.table_name) AS detail,
         CASE
             WHEN f.key_oid IS NULL
-                THEN 'alembic upgrade head; if the database is at head: sql/constraints/' || f.constraint_name || '.sql'
+                THEN 'broadcast-manager upgrade; if the database is at head: sql/constraints/' || f.constraint_name || '.sql'
             WHEN f.found_definition <> f.definition
                 THEN format(
                     'ALTER TABLE %s DROP CONSTRAINT %s; then sql/constraints/%2$s.sql', f.table_name, f.constraint_name
@@ -224,13 +224,13 @@ structure_found AS (
     SELECT
         'unique_key_missing',
         format('No valid unique key on %s (%s).', u.table_name, array_to_string(u.column_names, ', ')),
-        'alembic upgrade head; if the database is at head: sql/constraints/' || u.index_name || '.sql'
+        'broadcast-manager upgrade; if the database is at head: sql/constraints/' || u.index_name || '.sql'
     FROM unique_missing AS u
     UNION ALL
     SELECT
         'key_missing',
         'No key ties a channel to its owner in registered_users.',
-        'alembic upgrade head; if the database is at head: sql/constraints/main_clients_database_owner_fkey.sql'
+        'broadcast-manager upgrade; if the database is at head: sql/constraints/main_clients_database_owner_fkey.sql'
     WHERE NOT EXISTS (
         SELECT FROM pg_catalog.pg_constraint AS k
         WHERE
@@ -252,7 +252,7 @@ structure_found AS (
         'column_nullable',
         format('Column %s of %s takes NULL, and keys let NULL pass.', a.attname, a.attrelid::regclass),
         format(
-            'alembic upgrade head; if the database is at head: ALTER TABLE %s ALTER COLUMN %s SET NOT NULL;',
+            'broadcast-manager upgrade; if the database is at head: ALTER TABLE %s ALTER COLUMN %s SET NOT NULL;',
             a.attrelid::regclass, a.attname
         )
     FROM pg_catalog.pg_attribute AS a

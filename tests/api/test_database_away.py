@@ -77,6 +77,26 @@ def test_a_backend_that_ends_under_a_request_is_503_and_nothing_is_stored(
     assert person.http.post("/api/channels/register", json=channel).status_code == 201
 
 
+def test_a_row_that_somebody_holds_is_503_after_the_roles_lock_timeout(
+    person: Person, world: World, admin: psycopg.Connection[Any], owner_conn: psycopg.Connection[Any]
+) -> None:
+    channel = registration()
+    assert person.http.post("/api/channels/register", json=channel).status_code == 201
+    row = f"/api/channels/{channel['open_channel_id']}?closed_channel_id={channel['closed_channel_id']}"
+    name = sql.Identifier(databases.name_of(world.database))
+    admin.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} SET lock_timeout = 50").format(sql.Identifier(API_ROLE), name))
+    terminate(admin, world)
+    with owner_conn.transaction():
+        owner_conn.execute("SELECT FROM public.registered_users WHERE user_id = %s FOR UPDATE", [person.user_id])
+        owner_conn.execute("SELECT FROM public.main_clients_database FOR UPDATE")
+        for answer in (person.register(), person.http.put(row, json={"open_channel_title": "Evening"})):
+            refused(answer, 503, "database_unavailable")
+            assert int(answer.headers["retry-after"]) > 0
+        # Who only reads does not wait.
+        assert person.http.get("/api/channels").json()["count"] == 1
+    assert person.register().status_code == 201
+
+
 def test_a_database_that_lets_nobody_in_is_503_until_it_does(
     world: World, admin: psycopg.Connection[Any], owner_conn: psycopg.Connection[Any]
 ) -> None:

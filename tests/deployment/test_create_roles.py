@@ -39,6 +39,8 @@ def test_each_service_logs_in_and_can_do_its_work(server: str) -> None:
     with connect(login(server, "api")) as conn:
         assert find_drift(read_fingerprint(conn)) == []
         assert conn.execute(QUERIES["rule_parts"]).fetchall() != []
+        # tests/api/test_database_away.py has what a request is answered then.
+        assert conn.execute("SHOW lock_timeout").fetchone() == ("3s",)
     with connect(login(server, "worker")) as conn:
         assert conn.execute(QUERIES["claim_due_broadcasts"], {"worker": "w", "count": 1}).fetchall() == []
     with connect(server) as conn:

@@ -50,9 +50,9 @@ def test_lines_tell_step_rows_rate_and_time_left(
         "repair: 100 of 400 rows",
         "repair: 300 of 400 rows, 100 rows/s, 0:00:01 left",
         "backfill: 500 of 1000 rows",
+        "backfill: 1000 of 1000 rows, 5000 rows/s, 0:00:00 left",
         "waiting for SHARE ROW EXCLUSIVE, held by pid 4711",
         "a notice of another sort",
-        "backfill: 1000 of 1000 rows, 5000 rows/s, 0:00:00 left",
     ]
 
 

@@ -1,0 +1,57 @@
+"""`make serve` as a newcomer tries it: the click and its two messages, and what five refusals lead to."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect
+
+from pyapi.serve import DEMO_PASSWORD, DEMO_USERS
+from tests.dashboard.browser.conftest import Desk, sign_in
+from tests.dashboard.browser.steps import card, expect_state
+from tests.dashboard.test_serve import serving, superuser_url
+from tests.databases import connect
+
+PAIR = ("-1003344198027", "-1003360512984")
+
+
+def test_click_is_two_messages_and_five_refusals_switch_off(chromium: Browser, tmp_path: Path) -> None:
+    with (
+        serving(tmp_path / "data", WORKER_POLL_SECONDS="0.2") as (url, said),
+        connect(superuser_url(tmp_path / "data")) as conn,
+    ):
+        conn.execute(
+            "UPDATE broadcast_manager_settings"
+            " SET manual_trigger_interval = '0', retry_pause = '10 ms', max_retry_pause = '10 ms'"
+        )
+        stand_in = re.search(r"Telegram: +(\S+)", "".join(said))
+        assert stand_in, said
+        desk = Desk(url, chromium)
+        page, telegram = desk.window(), desk.window()
+        telegram.goto(stand_in[1])
+        page.goto("/login")
+        sign_in(page, DEMO_USERS[0], DEMO_PASSWORD)
+
+        def resend() -> None:
+            card(page, PAIR).get_by_role("button", name="Resend Notification").click()
+            page.get_by_role("button", name="Send now").click()
+
+        resend()
+        expect_state(page, PAIR, "Sent")
+        messages = telegram.locator("main article")
+        expect(messages).to_have_count(2)
+
+        telegram.get_by_label("for chat").fill(PAIR[0])
+        telegram.get_by_role("button", name="Order").click()
+        expect(telegram.locator("#ordered")).to_have_text("Ordered.")
+        resend()
+        expect_state(page, PAIR, "Switched off")
+        shown = card(page, PAIR)
+        expect(shown).to_contain_text("Switched off after 5 failures in a row.")
+        expect(shown).to_contain_text("bot was kicked from the channel chat")
+
+        shown.get_by_role("button", name="Switch on again").click()
+        expect_state(page, PAIR, "Sent")
+        expect(messages).to_have_count(2)
+        for context in desk.contexts:
+            context.close()
+        assert desk.complaints == []
