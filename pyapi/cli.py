@@ -251,7 +251,8 @@ def _telegram_work(task: Coroutine[Any, Any, _T]) -> _T:
         _give_up(str(error))
     except RequestRefused as error:
         _give_up(error.refusal.kind.sentence)
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
+    # Of an older revision a function may lack a column, too.
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedColumn) as error:
         _give_up(f"{error.diag.message_primary}: run broadcast-manager upgrade")
     except psycopg.errors.InsufficientPrivilege as error:
         _give_up(f"{error.diag.message_primary}: its role must be a member of broadcast_manager_worker")

@@ -255,11 +255,11 @@ async def _send_part(office: Office, claim: Claim, part: Part, hindrance: Refusa
     """Send a part once and note what became of it; None when it was sent, or was not to be."""
     if office.stopping.is_set():
         return Refusal(STOPPED)
-    began = time.monotonic()
+    began, noted_at = time.monotonic(), _awake_or_not()
     intended = await _intend(office, claim, part)
     if intended is None:
         return None
-    result = hindrance or await _wait_and_send(office, claim, part, intended, began)
+    result = hindrance or await _wait_and_send(office, claim, part, intended, noted_at)
     about = log.bind(
         part=part,
         open_channel_id=intended.open_channel_id,
@@ -298,12 +298,12 @@ async def _intend(office: Office, claim: Claim, part: Part) -> IntendedPart | No
 
 
 async def _wait_and_send(
-    office: Office, claim: Claim, part: Part, intended: IntendedPart, began: float
+    office: Office, claim: Claim, part: Part, intended: IntendedPart, noted_at: float
 ) -> int | Refusal:
     seconds = min(office.settings.worker_send_timeout, intended.lease_seconds / 4)
     if intended.wait_seconds > 0:
         await office.pause(intended.wait_seconds)
-    if time.monotonic() - began > _TRUSTED_SECONDS:
+    if _awake_or_not() - noted_at > _TRUSTED_SECONDS:
         # This process or its machine may have slept, and others have taken over.
         still = await _insist(
             office, "is_still_claimed", delivery_id=claim.delivery_id, worker=claim.worker, seconds=seconds
@@ -319,6 +319,11 @@ async def _wait_and_send(
     outcome = result.kind.state if isinstance(result, Refusal) else "sent"
     PART_SECONDS.labels(part, outcome).observe(time.monotonic() - asked)
     return result
+
+
+def _awake_or_not() -> float:
+    """Seconds that go on while the machine is suspended, where the system has a clock for that."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 async def _in_time(office: Office, seconds: float, request: Coroutine[Any, Any, _T]) -> _T | Refusal:

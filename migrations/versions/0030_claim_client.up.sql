@@ -1,4 +1,5 @@
--- What a function gives back can't be replaced.
+-- What a function gives back can't be replaced. It is back, by the same name and arguments, before anybody can miss it.
+-- squawk-ignore ban-drop-function
 DROP FUNCTION public.claim_due_broadcasts(text, integer);
 
 CREATE OR REPLACE FUNCTION public.claim_due_broadcasts(worker text, max_count integer)

@@ -137,7 +137,8 @@ trigger_found AS (
         END AS check_name,
         format('Trigger %s on %s.', w.trigger_name, w.table_name) AS detail,
         CASE
-            WHEN t.tgname IS NULL THEN 'broadcast-manager upgrade; if the database is at head: sql/triggers/' || w.trigger_name || '.sql'
+            WHEN t.tgname IS NULL
+                THEN 'broadcast-manager upgrade; if the database is at head: sql/triggers/' || w.trigger_name || '.sql'
             ELSE format('ALTER TABLE %s ENABLE TRIGGER %s; then look for what was missed.', w.table_name, w.trigger_name)
         END AS remedy
     FROM trigger_wanted AS w

@@ -9,7 +9,18 @@ AS $$
         FROM public.broadcast_manager AS b
         WHERE b.is_active
             AND b.next_send_time <= now()
-            AND b.broadcast_status IN ('pending', 'completed', 'failed')
+            AND (
+                b.broadcast_status IN ('pending', 'completed', 'failed')
+                -- Sent by nobody: a scheduler from before the workers has ended in mid-send, or it was restored without its delivery.
+                OR (
+                    b.broadcast_status = 'in_progress'
+                    AND coalesce(b.updated_at, '-infinity') < now() - (SELECT s.claim_lease FROM public.broadcast_manager_settings AS s)
+                    AND NOT EXISTS (
+                        SELECT FROM public.broadcast_deliveries AS d
+                        WHERE d.broadcast_id = b.id AND d.finished_at IS NULL
+                    )
+                )
+            )
             -- While Telegram holds the bot back nobody takes what cannot be sent.
             AND (SELECT s.next_slot FROM public.broadcast_bot_slot AS s) <= now() + interval '5 seconds'
         ORDER BY b.next_send_time

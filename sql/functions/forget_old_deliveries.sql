@@ -8,9 +8,10 @@ AS $$
         DELETE FROM public.broadcast_deliveries AS d
         USING public.broadcast_manager_settings AS s
         WHERE d.finished_at < now() - s.history_kept
-            -- A message that still stands has to be deleted before the next one is sent.
+            -- A message that still stands has to be deleted before the next one is sent, if there is to be a next one.
             AND NOT EXISTS (
                 SELECT FROM public.broadcast_delivery_parts AS p
+                INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
                 WHERE p.delivery_id = d.id AND p.state = 'sent' AND p.deleted_at IS NULL
             )
         RETURNING d.id
@@ -19,5 +20,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION public.forget_old_deliveries() IS
-'Deletes finished deliveries older than the settings keep them, but for those whose messages still stand.';
+'Deletes finished deliveries older than the settings keep them, but for those whose messages still stand and are to be replaced.';
 REVOKE ALL ON FUNCTION public.forget_old_deliveries() FROM public;

@@ -13,8 +13,14 @@ BEGIN
         WHERE m.finished_at IS NULL AND m.lease_until < clock_timestamp()
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
-        PERFORM public.finish_broadcast(d.id, d.worker);
-        released := released + 1;
+        BEGIN
+            PERFORM public.finish_broadcast(d.id, d.worker);
+            released := released + 1;
+        EXCEPTION
+            -- One broadcast whose row takes no further count, say, is no reason to stop all the others.
+            WHEN data_exception OR integrity_constraint_violation THEN
+                RAISE WARNING 'the claim on broadcast % can not be ended: %', d.broadcast_id, SQLERRM;
+        END;
     END LOOP;
     RETURN released;
 END;

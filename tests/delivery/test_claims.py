@@ -60,6 +60,23 @@ def test_what_is_due_is_claimed_the_longest_waiting_first(conn: Conn, status: st
     assert row(conn, young)["state"] == "queued"
 
 
+def test_what_nobody_sends_is_claimed_once_the_lease_is_over(conn: Conn) -> None:
+    # As a scheduler leaves it that ended in mid-send, or a restore of the three tables without the history.
+    broadcast = add_broadcast(conn)
+    conn.execute("UPDATE broadcast_manager SET broadcast_status = 'in_progress', updated_at = now()")
+    assert claim(conn) == []
+    conn.execute("UPDATE broadcast_manager SET updated_at = now() - (SELECT claim_lease FROM broadcast_manager_settings)")
+    assert len(claim(conn)) == 1
+    assert outcomes(conn, broadcast) == [None]
+
+
+def test_claim_of_another_is_none_of_nobodys_however_long_it_takes(conn: Conn) -> None:
+    add_broadcast(conn)
+    assert len(claim(conn)) == 1
+    conn.execute("UPDATE broadcast_manager SET updated_at = '-infinity'")
+    assert claim(conn, "another") == []
+
+
 def test_broadcast_that_is_sent_can_not_be_triggered(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
     claim(conn)
@@ -71,6 +88,18 @@ def test_claim_within_its_lease_is_left_alone(conn: Conn) -> None:
     add_broadcast(conn)
     claim(conn)
     assert value(conn, "SELECT release_expired_claims()") == 0
+
+
+def test_claim_that_can_not_be_ended_holds_up_no_other(conn: Conn) -> None:
+    full, other = add_broadcast(conn), add_broadcast(conn)
+    conn.execute("UPDATE broadcast_manager SET total_broadcasts = 2147483647 WHERE id = %s", [full.id])
+    for delivery in claim(conn):
+        for part in ("open", "closed"):
+            intend(conn, delivery, part)
+            record(conn, delivery, part, "sent")
+    conn.execute("UPDATE broadcast_deliveries SET lease_until = now()")
+    assert value(conn, "SELECT release_expired_claims()") == 1
+    assert (row(conn, full)["state"], row(conn, other)["state"]) == ("sending", "sent")
 
 
 def test_claim_of_a_silent_worker_comes_back(conn: Conn) -> None:

@@ -113,3 +113,11 @@ def test_history_outlives_its_channel(conn: Conn) -> None:
     send(conn, next_delivery(conn, broadcast), "sent", "sent")
     conn.execute("DELETE FROM main_clients_database")
     assert outcomes(conn, broadcast) == ["sent"]
+
+
+def test_history_of_a_channel_that_is_gone_is_not_kept_for_ever(conn: Conn) -> None:
+    broadcast = add_broadcast(conn)
+    send(conn, next_delivery(conn, broadcast), "sent", "sent")
+    conn.execute("DELETE FROM main_clients_database")
+    age(conn)
+    assert value(conn, "SELECT forget_old_deliveries()") == 1

@@ -122,6 +122,14 @@ def test_send_due_tells_how_it_went(conn: Conn, telegram: Telegram) -> None:
     assert f"failed: {bad.id}: Closed channel: Telegram knows no such chat." in run.stderr
 
 
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("revision", ["0021", "0029"])
+def test_send_due_on_an_older_database_says_what_to_do(database: str, revision: str) -> None:
+    databases.downgrade(database, revision)
+    run = CliRunner().invoke(app, ["send-due"])
+    assert (run.exit_code, "run broadcast-manager upgrade" in run.stderr) == (2, True), run.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [

@@ -263,6 +263,30 @@ def test_claim_that_is_lost_while_waiting_for_its_turn_sends_nothing(
     assert asyncio.run(run_round(settings)).successful == 1
 
 
+def test_claim_that_is_lost_while_the_machine_is_suspended_sends_nothing(
+    conn: Conn, settings: WorkerSettings, telegram: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast = add_broadcast(conn)
+    clock = iter([0.0, 3600.0])
+
+    def suspended() -> float:
+        # The second look at the clock is the one after the part was noted.
+        if parts(conn, broadcast):
+            conn.execute("UPDATE broadcast_deliveries SET lease_until = now()")
+            assert value(conn, "SELECT release_expired_claims()") == 1
+        return next(clock)
+
+    monkeypatch.setattr("pyapi.delivery._awake_or_not", suspended)
+
+    async def held_up() -> str:
+        async with open_office(settings) as office:
+            (claim,) = await claim_due(office, "test", 1)
+            return (await deliver(office, claim)).outcome
+
+    assert asyncio.run(held_up()) == "lost"
+    assert telegram.requests() == []
+
+
 def test_worker_sends_so_many_at_once_and_no_more(conn: Conn, settings: WorkerSettings, telegram: Telegram) -> None:
     for _ in range(6):
         add_broadcast(conn)
