@@ -28,7 +28,7 @@ ENV PATH=/opt/broadcast-manager/bin:$PATH \
 # A number, so that Kubernetes' runAsNonRoot can see that it is not root.
 USER 10001:10001
 EXPOSE 8080
-# Of the API. A container that runs the worker has none to ask: docs/deployment.md
+# Of the API. A worker has no such address, and is run with --no-healthcheck: docs/deployment.md
 HEALTHCHECK --interval=10s --timeout=6s --start-period=20s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/api/health', timeout=5)"]
 ENTRYPOINT ["broadcast-manager"]

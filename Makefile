@@ -50,11 +50,13 @@ mutants: install
 soak: install
 	$(BIN)/python -m tests.trust.soak $(ARGS)
 
-# The long forms of tests/trust: the soak, fifty crashes, every interleaving, restores, replication. Some fifteen minutes.
+# The long forms of what tests/trust and tests/delivery show: the soak, fifty crashes, API and workers killed fifty times, every
+# interleaving, restores, replication. Some twenty minutes.
 trust: install
 	$(BIN)/python -m tests.trust.soak $(ARGS)
 	$(BIN)/python -m tests.trust.crashes $(ARGS)
 	$(BIN)/python -m tests.trust.api_killed $(ARGS)
+	$(BIN)/python -m tests.delivery.workers_killed $(ARGS)
 	$(BIN)/pytest tests/trust $(ARGS)
 
 # Three nodes under Patroni: leader killed, switched over, restarted. Needs patroni and etcd; some ten minutes.
@@ -93,7 +95,7 @@ bench-live: install
 bench-backfill: install
 	$(BIN)/python -m benchmarks.backfill --channels $(CHANNELS) $(ARGS)
 
-# Claiming and finishing broadcasts against other queues, growth of the tables, and from a click to the first request.
+# Claiming and finishing broadcasts against other queues, growth of the tables, from a click to the first request, and to both messages.
 bench-delivery: install
 	$(BIN)/python -m benchmarks.delivery $(ARGS)
 

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Any, LiteralString
 
+import httpx
 import procrastinate
 import psycopg
 import typer
@@ -22,8 +23,12 @@ from rich.table import Table
 from benchmarks.bulk import INSERT
 from benchmarks.compare import bars, console, interleave, machine, ratio
 from benchmarks.durable_server import durable_server
+from pyapi.accounts import User
 from pyapi.queries import QUERIES
+from pyapi.tokens import issue_token
+from pyapi.web_server import listen
 from tests import databases
+from tests.api.calls import SECRET, bearer
 from tests.bot_api.server import TOKEN, running
 from tests.delivery.telegram import Telegram, until
 
@@ -97,6 +102,7 @@ def main(
         _throughput(server_url, broadcasts, rounds)
         _growth(server_url, broadcasts, changes)
         _click_to_request(server_url, clicks)
+        _click_to_both_messages(server_url, clicks // 5)
 
 
 @contextmanager
@@ -175,10 +181,8 @@ def _run(url: str, name: str, workers: int, broadcasts: int) -> Callable[[int], 
             process.join()
         seconds = time.perf_counter() - start
         with databases.connect(url) as conn:
-            done = conn.execute(
-                "SELECT count(*) FROM broadcast_manager WHERE broadcast_status = 'completed'"
-            ).fetchone()
-        if done != (broadcasts,) or any(process.exitcode for process in made):
+            done = _completed(conn)
+        if done != broadcasts or any(process.exitcode for process in made):
             raise RuntimeError(f"{name}: {done} of {broadcasts} done")
         return seconds / broadcasts
 
@@ -290,18 +294,7 @@ def _click_to_request(server_url: str, clicks: int) -> None:
         with databases.connect(url) as conn:
             conn.execute("UPDATE broadcast_manager SET next_send_time = now() + interval '1 day'")
             rows = conn.execute("SELECT id, client_id, open_channel_id FROM broadcast_manager").fetchall()
-            environment = {
-                "DATABASE_URL": url,
-                "TELEGRAM_BOT_TOKEN": TOKEN,
-                "TELEGRAM_API_BASE_URL": telegram_url,
-                "WORKER_POLL_SECONDS": "3600",
-            }
-            worker = subprocess.Popen(
-                [sys.executable, "-c", "from pyapi.cli import app; app()", "worker"],
-                env=os.environ | environment,
-                stderr=subprocess.DEVNULL,
-            )
-            try:
+            with _command(url, telegram_url, "worker"):
                 until(lambda: _listens(conn), "the worker listens")
                 waits = []
                 for broadcast_id, client_id, chat_id in rows:
@@ -309,15 +302,79 @@ def _click_to_request(server_url: str, clicks: int) -> None:
                     conn.execute(QUERIES["request_broadcast"], {"broadcast_id": broadcast_id, "client_id": client_id})
                     requests = until(lambda chat=chat_id: telegram.requests(chat_id=chat), "the first request")  # type: ignore[misc]
                     waits.append((requests[0]["at"] - clicked) * 1000)
-            finally:
-                worker.terminate()
-                worker.wait()
-        waits.sort()
-        console.print(
-            f"From a click to the first request at the Bot API, {clicks} clicks one after the other:"
-            f" median {statistics.median(waits):.1f} ms, p99 {waits[int(0.99 * len(waits))]:.1f} ms,"
-            f" longest {waits[-1]:.1f} ms"
+        _print_waits("From a click to the first request at the Bot API", waits)
+
+
+def _click_to_both_messages(server_url: str, clicks: int) -> None:
+    """As people wait for it: over HTTP, with Telegram's limits, and with an earlier pair to delete first."""
+    with _database(server_url, clicks) as url, running() as telegram_url, ExitStack() as stack:
+        telegram = Telegram(telegram_url)
+        conn = stack.enter_context(databases.connect(url))
+        stack.enter_context(_command(url, telegram_url, "worker"))
+        until(lambda: _completed(conn) == clicks, "the earlier pairs are sent", seconds=300)
+        conn.execute("UPDATE broadcast_manager_settings SET messages_per_second = DEFAULT, chat_interval = DEFAULT")
+        with listen("127.0.0.1", 0) as taken:
+            port = taken.getsockname()[1]
+        stack.enter_context(_command(url, telegram_url, "api", "--port", str(port)))
+        http = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}"))
+        until(lambda: _is_healthy(http), "the API is healthy", seconds=60)
+        waits = []
+        for broadcast_id, client_id, chat_id in conn.execute(
+            "SELECT id, client_id, closed_channel_id FROM broadcast_manager"
+        ).fetchall():
+            user = User(client_id, "bench", "", True, True, None, None, False)
+            headers = bearer(issue_token(user, "access", SECRET))
+            clicked = time.time()
+            answer = http.post("/api/broadcast/trigger", json={"broadcast_id": str(broadcast_id)}, headers=headers)
+            answer.raise_for_status()
+            until(lambda: _completed(conn) == clicks, "both messages are sent")
+            waits.append((telegram.requests(chat_id=chat_id)[-1]["at"] - clicked) * 1000)
+        if len(telegram.requests("deleteMessage")) != 2 * clicks or len(telegram.messages()) != 4 * clicks:
+            raise RuntimeError("not every click deleted two messages and sent two")
+        _print_waits(
+            "From POST /api/broadcast/trigger to the second of the two messages, with the default limits", waits
         )
+
+
+def _print_waits(title: str, waits: list[float]) -> None:
+    waits.sort()
+    console.print(
+        f"{title}, {len(waits)} clicks one after the other: median {statistics.median(waits):.1f} ms,"
+        f" p99 {waits[int(0.99 * len(waits))]:.1f} ms, longest {waits[-1]:.1f} ms"
+    )
+
+
+@contextmanager
+def _command(url: str, telegram_url: str, *arguments: str) -> Iterator[None]:
+    environment = {
+        "DATABASE_URL": url,
+        "JWT_SECRET_KEY": SECRET,
+        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "TELEGRAM_API_BASE_URL": telegram_url,
+        "WORKER_POLL_SECONDS": "3600",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from pyapi.cli import app; app()", *arguments],
+        env=os.environ | environment,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _completed(conn: psycopg.Connection[Any]) -> int:
+    row = conn.execute("SELECT count(*) FROM broadcast_manager WHERE broadcast_status = 'completed'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _is_healthy(http: httpx.Client) -> bool:
+    try:
+        return http.get("/api/health").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def _listens(conn: psycopg.Connection[Any]) -> bool:

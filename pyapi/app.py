@@ -1,5 +1,6 @@
 """The application: API, dashboard and what both share (pool of connections, login limit)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -60,7 +61,7 @@ def create_app(settings: Settings, delivery: WorkerSettings | None = None) -> Fa
     """The application; it starts whether or not the database answers.
 
     Args:
-        settings: also found in ``app.state.settings``, beside ``pool``, ``changes`` and ``login_limit``.
+        settings: also found in ``app.state.settings``, beside ``pool``, ``changes``, ``stopping`` and ``login_limit``.
         delivery: with what POST /api/broadcast/execute sends, a database role of its own among it; None: not at all.
     """
 
@@ -85,6 +86,7 @@ def create_app(settings: Settings, delivery: WorkerSettings | None = None) -> Fa
     )
     app.state.settings = settings
     app.state.delivery = delivery
+    app.state.stopping = asyncio.Event()
     app.state.login_limit = LoginLimit(settings)
     app.add_middleware(BodyLimitMiddleware)
     if settings.cors_origins:
@@ -92,8 +94,8 @@ def create_app(settings: Settings, delivery: WorkerSettings | None = None) -> Fa
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["Retry-After"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            expose_headers=["Retry-After", "X-Request-ID"],
         )
     for router in (auth.router, channels.router, broadcasts.router, execute.router, health.router):
         app.include_router(router, prefix="/api")

@@ -1,5 +1,6 @@
 """What a client asks of a broadcast: send it now, switch it on again, tell how it stands."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,9 +9,10 @@ from uuid import UUID
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
+from structlog.stdlib import BoundLogger
 
-from pyapi.errors import BroadcastUnknown, typed_errors
-from pyapi.logs import failures_logged
+from pyapi.errors import BroadcastUnknown
+from pyapi.logs import failures_logged, milliseconds_since
 from pyapi.queries import QUERIES
 
 log = structlog.get_logger()
@@ -50,8 +52,7 @@ async def request_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, clie
         BroadcastRateLimited: it was triggered a short while ago; retry_after_seconds tells when it may be again.
         psycopg.Error: the database did not answer.
     """
-    await _ask(conn, "request_broadcast", broadcast_id, client_id)
-    log.info("broadcast.requested", client_id=str(client_id), broadcast_id=str(broadcast_id))
+    await _ask("broadcast.requested", conn, "request_broadcast", broadcast_id, client_id)
 
 
 async def reactivate_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, client_id: UUID) -> None:
@@ -62,8 +63,7 @@ async def reactivate_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, c
         BroadcastForbidden: it belongs to another client.
         psycopg.Error: the database did not answer.
     """
-    await _ask(conn, "reactivate_broadcast", broadcast_id, client_id)
-    log.info("broadcast.reactivated", client_id=str(client_id), broadcast_id=str(broadcast_id))
+    await _ask("broadcast.reactivated", conn, "reactivate_broadcast", broadcast_id, client_id)
 
 
 async def read_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, client_id: UUID) -> BroadcastStatus:
@@ -75,15 +75,24 @@ async def read_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, client_
         psycopg.Error: the database did not answer.
     """
     parameters = {"broadcast_id": broadcast_id, "client_id": client_id}
-    with typed_errors():
+    with failures_logged(_about(broadcast_id, client_id), "read_broadcast"):
         async with conn.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(QUERIES["read_broadcast"], parameters)
             row = await cursor.fetchone()
-    if row is None or row["broadcast_id"] is None:
-        raise BroadcastUnknown(f"there is no broadcast {broadcast_id}")
+        if row is None or row["broadcast_id"] is None:
+            raise BroadcastUnknown(f"there is no broadcast {broadcast_id}")
     return BroadcastStatus(**row)
 
 
-async def _ask(conn: AsyncConnection[Any], query: str, broadcast_id: UUID, client_id: UUID) -> None:
-    with failures_logged(log, query, client_id=str(client_id), broadcast_id=str(broadcast_id)):
-        await conn.execute(QUERIES[query], {"broadcast_id": broadcast_id, "client_id": client_id})
+async def _ask(event: str, conn: AsyncConnection[Any], query: str, broadcast_id: UUID, client_id: UUID) -> None:
+    about, began = _about(broadcast_id, client_id), time.monotonic()
+    with failures_logged(about, query):
+        cursor = await conn.execute(QUERIES[query], {"broadcast_id": broadcast_id, "client_id": client_id})
+        open_channel_id, closed_channel_id = await cursor.fetchone() or (None, None)
+    about = about.bind(open_channel_id=open_channel_id, closed_channel_id=closed_channel_id)
+    about.info(event, duration_ms=milliseconds_since(began))
+
+
+def _about(broadcast_id: UUID, client_id: UUID) -> BoundLogger:
+    about: BoundLogger = log.bind(client_id=str(client_id), broadcast_id=str(broadcast_id))
+    return about

@@ -89,13 +89,13 @@ def insert_channel(conn: SyncConnection | AsyncConnection[Any], channel: Channel
 
 
 def _read(conn: Connection[Any], pair: dict[str, str]) -> UUID:
-    with _told("broadcast.read_back", "read_back", pair) as read_back:
+    with _reading_back(pair) as read_back:
         cursor = Cursor(conn, row_factory=scalar_row)
         return read_back(cursor.execute(QUERIES["read_broadcast_id"], pair).fetchone())
 
 
 async def _read_async(conn: AsyncConnection[Any], pair: dict[str, str]) -> UUID:
-    with _told("broadcast.read_back", "read_back", pair) as read_back:
+    with _reading_back(pair) as read_back:
         cursor = AsyncCursor(conn, row_factory=scalar_row)
         await cursor.execute(QUERIES["read_broadcast_id"], pair)
         return read_back(await cursor.fetchone())
@@ -103,7 +103,7 @@ async def _read_async(conn: AsyncConnection[Any], pair: dict[str, str]) -> UUID:
 
 def _insert(conn: Connection[Any], channel: Channel) -> UUID:
     pair = _pair(channel)
-    with _told("broadcast.created", "insert", pair, client_id=str(channel.client_id), count=1) as created:
+    with _inserting(channel, pair) as created:
         read = Cursor(conn, row_factory=scalar_row)
         with _one_round_trip(conn):
             Cursor(conn).execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
@@ -115,7 +115,7 @@ def _insert(conn: Connection[Any], channel: Channel) -> UUID:
 
 async def _insert_async(conn: AsyncConnection[Any], channel: Channel) -> UUID:
     pair = _pair(channel)
-    with _told("broadcast.created", "insert", pair, client_id=str(channel.client_id), count=1) as created:
+    with _inserting(channel, pair) as created:
         read = AsyncCursor(conn, row_factory=scalar_row)
         async with _one_round_trip_async(conn):
             await AsyncCursor(conn).execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
@@ -124,13 +124,13 @@ async def _insert_async(conn: AsyncConnection[Any], channel: Channel) -> UUID:
 
 
 def _read_sqlalchemy(conn: sqlalchemy.Connection, pair: dict[str, str]) -> UUID:
-    with _told("broadcast.read_back", "read_back", pair) as read_back:
+    with _reading_back(pair) as read_back:
         return read_back(conn.scalar(sqlalchemy_query("read_broadcast_id"), pair))
 
 
 def _insert_sqlalchemy(conn: sqlalchemy.Connection, channel: Channel) -> UUID:
     pair = _pair(channel)
-    with _told("broadcast.created", "insert", pair, client_id=str(channel.client_id), count=1) as created:
+    with _inserting(channel, pair) as created:
         conn.execute(sqlalchemy_query("insert_channel"), {"channel": channel.as_json()})
         return created(conn.scalar(sqlalchemy_query("read_broadcast_id"), pair))
 
@@ -205,17 +205,31 @@ def _pair(channel: Channel) -> dict[str, str]:
 
 
 @contextmanager
-def _told(event: str, action: str, pair: dict[str, str], **about: Any) -> Iterator[Callable[[object], UUID]]:
+def _reading_back(pair: dict[str, str]) -> Iterator[Callable[[object], UUID]]:
     """Raise refusals typed, and log them; gives what makes a UUID of what was read, and logs that."""
-    began = time.monotonic()
+    about, began = log.bind(**pair), time.monotonic()
 
-    def found(value: object) -> UUID:
+    def read_back(value: object) -> UUID:
         broadcast_id = _found(value, pair)
-        log.info(event, **pair, **about, broadcast_id=str(broadcast_id), duration_ms=milliseconds_since(began))
+        about.info("broadcast.read_back", broadcast_id=str(broadcast_id), duration_ms=milliseconds_since(began))
         return broadcast_id
 
-    with failures_logged(log, action, **pair, **about):
-        yield found
+    with failures_logged(about, "read_back"):
+        yield read_back
+
+
+@contextmanager
+def _inserting(channel: Channel, pair: dict[str, str]) -> Iterator[Callable[[object], UUID]]:
+    """As _reading_back(), where the row was made just now."""
+    about, began = log.bind(**pair, client_id=str(channel.client_id)), time.monotonic()
+
+    def created(value: object) -> UUID:
+        broadcast_id = _found(value, pair)
+        about.info("broadcast.created", broadcast_id=str(broadcast_id), count=1, duration_ms=milliseconds_since(began))
+        return broadcast_id
+
+    with failures_logged(about, "insert"):
+        yield created
 
 
 def _found(broadcast_id: object, pair: dict[str, str]) -> UUID:

@@ -10,10 +10,11 @@ from uuid import UUID
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, scalar_row
+from structlog.stdlib import BoundLogger
 
 from pyapi.accounts import User
 from pyapi.channel_fields import ChannelChanges, ChannelRegistration, to_json
-from pyapi.errors import BroadcastNotFound, ChannelNotFound, typed_errors
+from pyapi.errors import BroadcastNotFound, ChannelNotFound
 from pyapi.logs import failures_logged, milliseconds_since
 from pyapi.queries import QUERIES
 
@@ -106,13 +107,13 @@ async def read_channel(
         psycopg.Error: the database did not answer.
     """
     pair = _pair(client_id, open_channel_id, closed_channel_id)
-    with typed_errors():
+    with failures_logged(_about(client_id, open_channel_id, closed_channel_id), "read"):
         own_closed_channel_id = await _scalar(conn, "own_channel", pair)
-    # A client has ten of them at most: the list is one index look-up, and one place to read a channel from.
-    for channel in await list_channels(conn, client_id):
-        if (channel.open_channel_id, channel.closed_channel_id) == (open_channel_id, own_closed_channel_id):
-            return channel
-    raise ChannelNotFound(f"there is no channel {open_channel_id}")
+        # A client has ten of them at most: the list is one index look-up, and one place to read a channel from.
+        for channel in await list_channels(conn, client_id):
+            if (channel.open_channel_id, channel.closed_channel_id) == (open_channel_id, own_closed_channel_id):
+                return channel
+        raise ChannelNotFound(f"there is no channel {open_channel_id}")
 
 
 async def register_channel(conn: AsyncConnection[Any], user: User, channel: ChannelRegistration) -> UUID:
@@ -128,18 +129,14 @@ async def register_channel(conn: AsyncConnection[Any], user: User, channel: Chan
         psycopg.Error: the database did not answer.
     """
     parameters = {"client_id": user.user_id, "created_by": user.username, "channel": to_json(channel)}
-    about = {
-        "client_id": str(user.user_id),
-        "open_channel_id": channel.open_channel_id,
-        "closed_channel_id": channel.closed_channel_id,
-    }
+    about = _about(user.user_id, channel.open_channel_id, channel.closed_channel_id)
     began = time.monotonic()
-    with failures_logged(log, "register", **about):
+    with failures_logged(about, "register"):
         broadcast_id = _uuid(await _scalar(conn, "register_channel", parameters))
-    about |= {"broadcast_id": str(broadcast_id)}
-    log.info("channel.registered", **about, duration_ms=milliseconds_since(began))
-    # The database's own work (sql/triggers/create_broadcast_rows.sql), in the same transaction.
-    log.info("broadcast.created", **about, count=1)
+    about = about.bind(broadcast_id=str(broadcast_id), duration_ms=milliseconds_since(began))
+    about.info("channel.registered")
+    # The database's own work (sql/triggers/create_broadcast_rows.sql), in the same statement.
+    about.info("broadcast.created", count=1)
     return broadcast_id
 
 
@@ -159,11 +156,10 @@ async def update_channel(
     """
     pair = _pair(client_id, open_channel_id, closed_channel_id)
     began = time.monotonic()
-    with failures_logged(log, "update", **_readable(pair)):
+    about = _about(client_id, open_channel_id, closed_channel_id)
+    with failures_logged(about, "update"):
         broadcast_id = _uuid(await _scalar(conn, "update_channel", {**pair, "changes": to_json(changes)}))
-    log.info(
-        "channel.updated", **_readable(pair), broadcast_id=str(broadcast_id), duration_ms=milliseconds_since(began)
-    )
+    about.info("channel.updated", broadcast_id=str(broadcast_id), duration_ms=milliseconds_since(began))
     return broadcast_id
 
 
@@ -178,15 +174,11 @@ async def delete_channel(
     """
     pair = _pair(client_id, open_channel_id, closed_channel_id)
     began = time.monotonic()
-    with failures_logged(log, "delete", **_readable(pair)):
+    about = _about(client_id, open_channel_id, closed_channel_id)
+    with failures_logged(about, "delete"):
         found = await _scalar(conn, "delete_channel", pair)
     broadcast_id = None if found is None else _uuid(found)
-    log.info(
-        "channel.deleted",
-        **_readable(pair),
-        broadcast_cleaned_up=found and str(found),
-        duration_ms=milliseconds_since(began),
-    )
+    about.info("channel.deleted", broadcast_cleaned_up=found and str(found), duration_ms=milliseconds_since(began))
     return broadcast_id
 
 
@@ -200,8 +192,11 @@ def _pair(client_id: UUID, open_channel_id: str, closed_channel_id: str | None) 
     return {"client_id": client_id, "open_channel_id": open_channel_id, "closed_channel_id": closed_channel_id}
 
 
-def _readable(pair: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in pair.items() if value is not None}
+def _about(client_id: UUID, open_channel_id: str, closed_channel_id: str | None) -> BoundLogger:
+    about: BoundLogger = log.bind(
+        client_id=str(client_id), open_channel_id=open_channel_id, closed_channel_id=closed_channel_id
+    )
+    return about
 
 
 def _uuid(value: object) -> UUID:

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import signal
 import socket
 import sys
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
@@ -32,8 +33,8 @@ from pyapi.migrate import migrate
 from pyapi.settings import SettingsInvalid, read_settings
 from pyapi.telegram import RequestRefused
 from pyapi.web_server import listen, web_server
-from pyapi.worker import TokenRefused, run_round, work
-from pyapi.worker_settings import read_worker_settings, worker_settings_if_any
+from pyapi.worker import TokenRefused, run_round, run_worker
+from pyapi.worker_settings import WorkerSettings, read_worker_settings, worker_settings_if_any
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -151,7 +152,7 @@ def backfill_command(
             out.print(f"📢 {missing} channels lack their broadcast row; nothing was changed.")
             raise typer.Exit(1 if missing else 0)
         began = time.monotonic()
-        with _progress() as report:
+        with _progress(client) as report:
             result = backfill(conn, batch_size=batch_size, client_id=client, spread=duration, report=report)
         if not err.is_terminal:
             about = {"client_id": client and str(client), "duration_ms": milliseconds_since(began)}
@@ -211,7 +212,7 @@ def worker() -> None:
     try:
         settings = read_worker_settings()
         with metrics_served(read_metrics_settings(), settings.database_url):
-            _telegram_work(work(settings))
+            _telegram_work(run_worker, settings)
     except SettingsInvalid as error:
         _give_up(str(error))
 
@@ -220,19 +221,23 @@ def worker() -> None:
 def send_due() -> None:
     """Send every broadcast that is due now, once, and tell how it went; the settings are those of worker.
 
-    Exit code 0: all went out, or nothing was due. 1: some did not, and are listed. 2: it could not begin.
+    Ctrl-C and SIGTERM are obeyed within 10 seconds: what is being sent is noted, the rest left to the next round.
+    Exit code 0: all went out, or nothing was due. 1: some did not, and are listed, or it was told to stop. 2: it could
+    not begin.
     """
     try:
         settings = read_worker_settings()
     except SettingsInvalid as error:
         _give_up(str(error))
-    done = _telegram_work(run_round(settings))
+    done = _telegram_work(run_round, settings)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in done.counts().items())
     out.print(f"📢 {len(done.results)} broadcasts in {done.seconds:.1f} s{': ' if counts else ''}{counts}")
     missed = [result for result in done.results if result.outcome not in ("sent", "channel_gone")]
     for result in missed:
         err.print(f"{result.outcome}: {result.broadcast_id}: {result.error or ''}", markup=False, soft_wrap=True)
-    raise typer.Exit(1 if missed else 0)
+    if done.stopped:
+        err.print("Told to stop: what is still due is left to the next round.", soft_wrap=True)
+    raise typer.Exit(1 if missed or done.stopped else 0)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -244,9 +249,17 @@ def _listen(host: str, port: int) -> socket.socket:
         _give_up(f"can not listen on {host}, port {port}: {reason}")
 
 
-def _telegram_work(task: Coroutine[Any, Any, _T]) -> _T:
+def _telegram_work(
+    work: Callable[[WorkerSettings, asyncio.Event], Coroutine[Any, Any, _T]], settings: WorkerSettings
+) -> _T:
+    async def until_told() -> _T:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        return await work(settings, stop)
+
     try:
-        return asyncio.run(task)
+        return asyncio.run(until_told())
     except TokenRefused as error:
         _give_up(str(error))
     except RequestRefused as error:
@@ -316,10 +329,13 @@ def _interval(conn: psycopg.Connection[Any], text: str) -> timedelta:
 
 
 @contextmanager
-def _progress() -> Iterator[BackfillProgress]:
+def _progress(client: UUID | None) -> Iterator[BackfillProgress]:
     """Where a person looks on, a bar; elsewhere a line of log a batch."""
     if not err.is_terminal:
-        yield lambda done, total: log.info("backfill.batch", created=done, found=total)
+        about, began = log.bind(client_id=client and str(client)), time.monotonic()
+        yield lambda done, total: about.info(
+            "backfill.batch", created=done, found=total, duration_ms=milliseconds_since(began)
+        )
         return
     with Progress(console=err) as bar:
         tasks: list[TaskID] = []

@@ -5,6 +5,7 @@ A window begins with the first try and ends after its time, or with the right pa
 
 import math
 import time
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 import structlog
 from limits import RateLimitItem, parse
@@ -46,7 +47,7 @@ class LoginLimit:
         """
         # What is logged of this request from now on tells from where somebody tried to sign in.
         bind_contextvars(address=address)
-        await self._hit(self._per_address, "address", address)
+        await self._hit(self._per_address, "address", _counted_as(address))
         await self._hit(self._per_username, "username", username.casefold())
 
     async def forget(self, username: str) -> None:
@@ -58,3 +59,15 @@ class LoginLimit:
             window = await self._limiter.get_window_stats(limit, kind, value)
             log.warning("login.failed", code="login_rate_limited", limit=f"per {kind}")
             raise LoginRateLimited(max(1, math.ceil(window.reset_time - time.time())))
+
+
+def _counted_as(address: str) -> str:
+    """Of IPv6 the /64, all of which one client has; anything else is itself."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    # A socket for both families shows an IPv4 client as one of ::/64.
+    if isinstance(parsed, IPv6Address) and not parsed.ipv4_mapped:
+        return str(IPv6Network((int(parsed), 64), strict=False))
+    return address

@@ -57,7 +57,12 @@ def configure() -> None:
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
     _stderr.setFormatter(
         ProcessorFormatter(
-            foreign_pre_chain=[*_COMMON, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[
+                *_COMMON,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(),
+                _event_beside_the_sentence,
+            ],
             processors=[ProcessorFormatter.remove_processors_meta, *last, _without_secrets],
         )
     )
@@ -86,29 +91,36 @@ def library_logger(name: str) -> BoundLogger:
 
 
 @contextmanager
-def failures_logged(log: BoundLogger, action: str, **about: Any) -> Iterator[None]:
+def failures_logged(log: BoundLogger, action: str) -> Iterator[None]:
     """Log what the database refuses, as a failure of the channel or of the broadcast, and raise it typed.
 
     Args:
-        log: where.
+        log: where; the fields that tell of what, such as client_id, are bound to it.
         action: what was to be done.
-        about: further fields, such as client_id.
 
     Raises:
         RuleError: one of its subclasses, as typed_errors().
     """
+    began = time.monotonic()
     try:
         with typed_errors():
             yield
     except RuleError as error:
         event = "broadcast.failed" if isinstance(error, BroadcastError) else "channel.failed"
-        log.warning(event, action=action, **about, code=error.code, sqlstate=error.sqlstate)
+        duration = milliseconds_since(began)
+        log.warning(event, action=action, code=error.code, sqlstate=error.sqlstate, duration_ms=duration)
         raise
 
 
 def milliseconds_since(began: float) -> float:
     """For duration_ms: since a moment of time.monotonic(), to a tenth."""
     return round((time.monotonic() - began) * 1000, 1)
+
+
+def _event_beside_the_sentence(_: WrappedLogger, __: str, event_dict: EventDict) -> EventDict:
+    # In one attribute of the record: it has some of its own, created for one.
+    event_dict.update(event_dict.pop("pyapi_event", {}))
+    return event_dict
 
 
 def _announced(_: WrappedLogger, __: str, event_dict: EventDict) -> EventDict:

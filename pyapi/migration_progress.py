@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TextIO
+from typing import Any, TextIO
 
 from psycopg.errors import Diagnostic
 from rich.console import Console
@@ -39,6 +39,13 @@ class Step:
         """Rows per second since the first batch; None before the second one."""
         rows, seconds = self.done - self.first_done, self.seen - self.first_seen
         return rows / seconds if rows and seconds else None
+
+    def event(self) -> dict[str, Any]:
+        """The event that tells of the step so far, with its fields."""
+        so_far = {"found": self.total, "duration_ms": round((self.seen - self.first_seen) * 1000, 1)}
+        if self.name == "repair":
+            return {"event": "repair.batch", "repaired": self.done, **so_far}
+        return {"event": "backfill.batch", "created": self.done, **so_far}
 
     def __str__(self) -> str:
         text = f"{self.name}: {self.done} of {self.total} rows"
@@ -70,7 +77,8 @@ def _lines() -> Iterator[Callable[[Diagnostic], None]]:
     def tell() -> None:
         nonlocal told, told_at
         if step is not None and (text := str(step)) != told:
-            log.info("%s", text)
+            # alembic's own lines show the sentence, pyapi.logs shows the event.
+            log.info("%s", text, extra={"pyapi_event": step.event()})
             told, told_at = text, step.seen
 
     def report(diagnostic: Diagnostic) -> None:

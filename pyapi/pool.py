@@ -55,7 +55,7 @@ def make_pool(database_url: str, name: str, *, max_size: int, timeout: float) ->
 
     pool: Pool = AsyncConnectionPool(
         database_url,
-        kwargs=_options(database_url, name, _CONNECTION),
+        kwargs=connection_options(database_url, name),
         min_size=1,
         max_size=max_size,
         timeout=timeout,
@@ -87,6 +87,16 @@ async def listening_connection(database_url: str, name: str, listen: str) -> Asy
         await conn.close()
         raise
     return conn
+
+
+def connection_options(database_url: str, name: str) -> dict[str, Any]:
+    """What psycopg's connect() is given beside a URL; what the URL says itself goes before it.
+
+    Args:
+        database_url: as make_pool().
+        name: as make_pool().
+    """
+    return _options(database_url, name, _CONNECTION)
 
 
 def _options(database_url: str, name: str, options: dict[str, Any]) -> dict[str, Any]:

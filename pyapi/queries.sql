@@ -172,12 +172,20 @@ SELECT public.delete_channel(
 );
 
 -- name: request_broadcast
--- Makes a broadcast due now.
-SELECT public.request_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid));
+-- Makes a broadcast due now, and gives the ids of its channel.
+SELECT
+    b.open_channel_id,
+    b.closed_channel_id
+FROM public.request_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid))
+CROSS JOIN public.client_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
 
 -- name: reactivate_broadcast
--- Switches a broadcast on again.
-SELECT public.reactivate_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid));
+-- Switches a broadcast on again, and gives the ids of its channel.
+SELECT
+    b.open_channel_id,
+    b.closed_channel_id
+FROM public.reactivate_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid))
+CROSS JOIN public.client_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
 
 -- name: read_broadcast
 -- A client's own broadcast; the database refuses any other.

@@ -109,8 +109,8 @@ async def delete_message(bot: Bot, chat_id: str, message_id: int) -> Refusal | N
     """Delete a message; None when that went well."""
     try:
         await bot.delete_message(chat_id, message_id)
-    except RequestRefused as error:
-        return error.refusal
-    except Exception:
-        return Refusal(UNEXPECTED)
+    except Exception as error:
+        refused = error.refusal if isinstance(error, RequestRefused) else Refusal(UNEXPECTED)
+        # Nothing is lost by asking again: what is not Telegram's is no answer, and no fault of the channel's.
+        return Refusal(NETWORK) if refused.kind is UNEXPECTED else refused
     return None

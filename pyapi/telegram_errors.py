@@ -98,13 +98,15 @@ def refusal(status: int, body: bytes) -> Refusal:
 
     Args:
         status: HTTP's.
-        body: as it came; Telegram's is a JSON object with a description.
+        body: as it came; Telegram's is a JSON object with ok: false, the status as error_code and a description.
     """
     try:
         answer = json.loads(body)
     except ValueError:
         answer = None
-    answer = answer if isinstance(answer, dict) else {}
+    if not isinstance(answer, dict) or answer.get("ok") is not False or answer.get("error_code") != status:
+        # A proxy on the way refuses with the same numbers; the gateway before Telegram has none but these.
+        return Refusal(SERVER_ERROR if 500 <= status <= 599 else UNEXPECTED)
     description = str(answer.get("description") or "")
     kind = kind_of(status, description)
     if kind is not RATE_LIMITED:

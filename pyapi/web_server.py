@@ -68,7 +68,8 @@ class WebServer(uvicorn.Server):
             self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the event streams, then stop as uvicorn does."""
+        """End the event streams, have rounds of delivery end, then stop as uvicorn does."""
+        self._app.state.stopping.set()
         changes = getattr(self._app.state, "changes", None)
         if changes is not None:
             changes.close()

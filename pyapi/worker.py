@@ -7,11 +7,10 @@ pooler in transaction mode say, it looks every few seconds.
 import asyncio
 import itertools
 import os
-import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -34,9 +33,9 @@ from pyapi.telegram import RequestRefused, read_bot_username
 from pyapi.telegram_errors import UNAUTHORIZED
 from pyapi.worker_settings import WorkerSettings
 
-# Stopping takes less than ten seconds: so long for requests under way, so long for all.
-_REQUEST_GRACE = 5.0
+# Stopping takes less than ten seconds. Of that, requests under way get so much; then what came of them is noted.
 _GRACE = 8.0
+_REQUESTS_SHARE = 5 / 8
 _LONGEST_PAUSE = 30
 _UNREACHABLE_PAUSE = 1.0
 # Shorter than a failover takes, so that it is noticed soon.
@@ -59,10 +58,12 @@ class Round:
     Args:
         results: one for each broadcast that was due.
         seconds: how long it took.
+        stopped: it was told to stop, and may have left some that were due.
     """
 
     results: list[Delivered]
     seconds: float
+    stopped: bool
 
     @property
     def successful(self) -> int:
@@ -79,48 +80,31 @@ class Round:
         return dict(Counter(result.outcome for result in self.results).most_common())
 
 
-async def work(settings: WorkerSettings) -> None:
-    """Run a worker until SIGTERM or SIGINT; it then stops within ten seconds.
+async def run_worker(settings: WorkerSettings, stop: asyncio.Event) -> None:
+    """Run a worker until the event is set; it then stops within ten seconds.
 
     Raises:
         TokenRefused: Telegram does not accept the token.
         psycopg.Error: the database refused: it is not upgraded, or the role is no member of broadcast_manager_worker.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await run_worker(settings, stop)
-
-
-async def run_worker(settings: WorkerSettings, stop: asyncio.Event) -> None:
-    """Run a worker until the event is set.
-
-    Raises:
-        TokenRefused, psycopg.Error: as work().
-    """
     async with open_office(settings) as office:
         deliveries: set[asyncio.Task[Delivered]] = set()
         main = asyncio.create_task(_take_and_deliver(office, deliveries))
-        told = asyncio.create_task(stop.wait())
-        await asyncio.wait({main, told}, return_when=asyncio.FIRST_COMPLETED)
-        told.cancel()
-        log.info("worker.stopping", under_way=len(deliveries))
-        office.hurry(_REQUEST_GRACE)
-        _, late = await asyncio.wait({main, *deliveries}, timeout=_GRACE)
-        # What they could not note is unknown when the lease ends.
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        log.info("worker.stopped", given_up=len(late))
+        await _ended_or_told(main, stop)
+        await _wind_up(office, main, deliveries, _GRACE)
         if not main.cancelled():
             main.result()
         if office.token_refused:
             raise TokenRefused(UNAUTHORIZED.sentence)
 
 
-async def run_round(settings: WorkerSettings) -> Round:
+async def run_round(settings: WorkerSettings, stop: asyncio.Event | None = None, grace: float = _GRACE) -> Round:
     """Deliver everything that is due now, each broadcast once.
+
+    Args:
+        settings: of this process.
+        stop: once it is set, nothing new begins; None: nobody stops it.
+        grace: in so many seconds it then ends.
 
     Raises:
         TokenRefused: Telegram does not accept the token.
@@ -128,45 +112,79 @@ async def run_round(settings: WorkerSettings) -> Round:
         psycopg.Error: the database does not answer, or refuses.
     """
     began = time.monotonic()
+    stop = stop or asyncio.Event()
     async with open_office(settings) as office:
-        await _introduce(office)
-        await _release_expired(office)
         deliveries: list[asyncio.Task[Delivered]] = []
-        try:
-            await _deliver_each_once(office, deliveries)
-        finally:
-            # Whatever went wrong: what is under way is brought to its end.
-            ended = await asyncio.gather(*deliveries, return_exceptions=True)
+        main = asyncio.create_task(_deliver_each_once(office, deliveries))
+        await _ended_or_told(main, stop)
+        if not main.done():
+            await _wind_up(office, main, deliveries, grace)
+        if not main.cancelled():
+            main.result()
         if office.token_refused:
             raise TokenRefused(UNAUTHORIZED.sentence)
-    results: list[Delivered] = []
-    for result in ended:
-        if isinstance(result, BaseException):
-            raise result
-        results.append(result)
-    return Round(results, time.monotonic() - began)
+    results = [delivery.result() for delivery in deliveries if not delivery.cancelled()]
+    return Round(results, time.monotonic() - began, stop.is_set())
+
+
+async def _ended_or_told(main: asyncio.Task[None], stop: asyncio.Event) -> None:
+    told = asyncio.create_task(stop.wait())
+    await asyncio.wait({main, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+
+
+async def _wind_up(
+    office: Office, main: asyncio.Task[None], deliveries: Collection[asyncio.Task[Delivered]], seconds: float
+) -> None:
+    """Begin nothing new, give what is under way its time, and leave the rest."""
+    log.info("worker.stopping", under_way=sum(not delivery.done() for delivery in deliveries))
+    by = time.monotonic() + seconds
+    office.hurry(seconds * _REQUESTS_SHARE)
+    # It may just be claiming, and what it has got is given back as well.
+    await asyncio.wait({main}, timeout=seconds)
+    _, late = await asyncio.wait({main, *deliveries}, timeout=by - time.monotonic())
+    # What they could not note is unknown when the lease ends.
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+    log.info("worker.stopped", given_up=len(late))
 
 
 async def _deliver_each_once(office: Office, deliveries: list[asyncio.Task[Delivered]]) -> None:
+    await _introduce(office)
+    await _release_expired(office)
     names = _claim_names()
     seen: set[UUID] = set()
     under_way: set[asyncio.Task[Delivered]] = set()
-    while not office.unreachable and not office.token_refused:
-        claims = await claim_due(office, next(names), office.settings.worker_concurrency - len(under_way))
-        again = [claim for claim in claims if claim.broadcast_id in seen]
-        for claim in claims:
-            if claim in again:
-                await call(office, "finish_broadcast", delivery_id=claim.delivery_id, worker=claim.worker)
-                continue
-            seen.add(claim.broadcast_id)
-            task = asyncio.create_task(deliver(office, claim))
-            deliveries.append(task)
-            under_way.add(task)
-        # What comes back within a round was given back, as Telegram asks to wait: it is left to the next one.
-        if again or not claims:
-            return
-        if len(under_way) == office.settings.worker_concurrency:
-            _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        while not office.unreachable and not office.stopping.is_set():
+            claims = await claim_due(office, next(names), office.settings.worker_concurrency - len(under_way))
+            again = [claim for claim in claims if claim.broadcast_id in seen]
+            for claim in claims:
+                if claim in again:
+                    await call(office, "finish_broadcast", delivery_id=claim.delivery_id, worker=claim.worker)
+                    continue
+                seen.add(claim.broadcast_id)
+                task = asyncio.create_task(_deliver(office, claim))
+                deliveries.append(task)
+                under_way.add(task)
+            # What comes back within a round was given back, as Telegram asks to wait: it is left to the next one.
+            if again or not claims:
+                return
+            if len(under_way) == office.settings.worker_concurrency:
+                _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        # Whatever went wrong: what is under way is brought to its end.
+        await asyncio.gather(*deliveries, return_exceptions=True)
+
+
+async def _deliver(office: Office, claim: Claim) -> Delivered:
+    try:
+        return await deliver(office, claim)
+    except Exception as error:
+        sqlstate = error.sqlstate if isinstance(error, psycopg.Error) else None
+        log.error("delivery.crashed", reason=type(error).__name__, sqlstate=sqlstate)
+        raise
 
 
 async def _take_and_deliver(office: Office, deliveries: set[asyncio.Task[Delivered]]) -> None:
@@ -177,8 +195,9 @@ async def _take_and_deliver(office: Office, deliveries: set[asyncio.Task[Deliver
 
     def done(task: asyncio.Task[Delivered]) -> None:
         deliveries.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("delivery.crashed", reason=type(error).__name__)
+        # Told by itself; asyncio would tell it again.
+        if not task.cancelled():
+            task.exception()
         wake.set()
 
     if not await _reachable(office):
@@ -208,7 +227,7 @@ async def _take_and_deliver(office: Office, deliveries: set[asyncio.Task[Deliver
                 log.warning("database.away", reason=type(error).__name__, query="claim_due_broadcasts")
                 pause = min(pause, _UNREACHABLE_PAUSE)
             for claim in claims:
-                task = asyncio.create_task(deliver(office, claim))
+                task = asyncio.create_task(_deliver(office, claim))
                 deliveries.add(task)
                 task.add_done_callback(done)
             await _first(wake, office.stopping, seconds=pause)

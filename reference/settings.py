@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from pyapi.metrics import MetricsSettings
+from pyapi.serve import DEFAULT_PORT
 from pyapi.settings import Settings
 from pyapi.worker_settings import WorkerSettings
 from reference.markdown import code, head, table
@@ -18,6 +19,15 @@ KINDS: dict[str, type[BaseSettings]] = {
     "API and dashboard: `broadcast-manager api`": Settings,
     "Worker: `broadcast-manager worker`, `broadcast-manager send-due`": WorkerSettings,
     "Metrics, of API and worker": MetricsSettings,
+}
+# No fields of ours: uvicorn and `make serve` read them.
+OTHERS = {
+    "FORWARDED_ALLOW_IPS": (
+        "127.0.0.1,::1",
+        "of `broadcast-manager api`: addresses of the reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto`"
+        " are believed, separated by commas; `*` for whoever reaches the port",
+    ),
+    "PORT": (str(DEFAULT_PORT), "of `make serve`: the port on 127.0.0.1; 0 takes a free one"),
 }
 _BOUNDS = {Ge: ("at least", "ge"), Gt: ("more than", "gt"), Le: ("at most", "le"), Lt: ("less than", "lt")}
 
@@ -33,9 +43,16 @@ def page() -> str:
                 "Settings",
                 "Environment variables of the processes. What is a rule and no matter of a process (limits, intervals)"
                 " is a column of [`broadcast_manager_settings`](sql.md#broadcast_manager_settings), where an UPDATE"
-                " takes effect at once. `alembic`, `verify`, `doctor` and `backfill` read `DATABASE_URL` alone.",
+                " takes effect at once. `alembic`, `upgrade`, `downgrade`, `verify`, `doctor` and `backfill` read"
+                " `DATABASE_URL` alone. What a URL leaves out may stand in libpq's own variables, such as `PGPASSWORD`;"
+                " the variables of `compose.yaml` are in [`.env.example`](../../.env.example).",
             ),
             *sections,
+            "## Of others\n",
+            table(
+                ["variable", "default", "what it is"],
+                [[code(name), code(default), said] for name, (default, said) in OTHERS.items()],
+            ),
         ]
     )
 

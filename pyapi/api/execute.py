@@ -11,6 +11,9 @@ from pyapi.telegram import RequestRefused
 from pyapi.worker import TokenRefused, run_round
 from pyapi.worker_settings import WorkerSettings
 
+# Less than the server waits for open answers when it stops (pyapi/web_server.py).
+_GRACE = 4.5
+
 router = APIRouter(prefix="/broadcast", tags=["broadcast"])
 
 
@@ -35,7 +38,7 @@ async def execute(user: CurrentUser, request: Request) -> ExecuteAnswer | JSONRe
     if settings is None:
         return _answer(DELIVERY_NOT_CONFIGURED)
     try:
-        done = await run_round(settings)
+        done = await run_round(settings, request.app.state.stopping, _GRACE)
     except TokenRefused:
         return _answer(DELIVERY_NOT_CONFIGURED)
     except RequestRefused:

@@ -140,7 +140,10 @@ def _of_http(error: HTTPException) -> Failure:
 async def answer_failure(request: Request, error: Exception) -> JSONResponse:
     """The exception handler of everything under /api: failure_of() as JSON."""
     failure = failure_of(error)
+    about = log.bind(code=failure.code, method=request.method, path=request.url.path)
     if failure.status >= 500:
-        about = {"method": request.method, "path": request.url.path, "reason": type(error).__name__}
-        log.error("api.failed", code=failure.code, **about)
+        about.error("api.failed", reason=type(error).__name__)
+    elif failure.status == 400 and not isinstance(error, errors.RuleError):
+        # It never came to the functions that log what the database refuses.
+        about.warning("request.invalid", fields=sorted(failure.extra["details"]))
     return JSONResponse(failure.body(), failure.status, dict(failure.headers))

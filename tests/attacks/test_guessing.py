@@ -57,6 +57,16 @@ def test_an_address_that_the_client_made_up_does_not_count(anonymous: httpx.Clie
     assert answers == [401] * 9 + [429]
 
 
+def test_all_of_an_ipv6_network_is_one_address(anonymous: httpx.Client) -> None:
+    def guess(address: str) -> int:
+        form = {"username": address, "password": "wrong"}
+        return anonymous.post("/api/auth/login", json=form, headers={"X-Forwarded-For": address}).status_code
+
+    # The last 64 bits are the client's to choose.
+    assert [guess(f"2001:db8:0:7:{number:x}::1") for number in range(10)] == [401] * 9 + [429]
+    assert guess("2001:db8:0:8::1") == 401
+
+
 def test_other_spellings_of_a_name_are_no_further_guesses(anonymous: httpx.Client, person: Person) -> None:
     for _ in range(3):
         refused(log_in(anonymous, person.username, "wrong"), 401, "login_failed")

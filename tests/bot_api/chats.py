@@ -24,7 +24,7 @@ ANSWERS = {
     "server_error": (500, "Internal Server Error"),
     "unauthorized": (401, "Unauthorized"),
 }
-FAULTS = (*ANSWERS, "bad_gateway", "hold_before", "hold_after", "cut_before", "cut_after", "slow")
+FAULTS = (*ANSWERS, "bad_gateway", "not_telegram", "hold_before", "hold_after", "cut_before", "cut_after", "slow")
 
 
 class Refused(Exception):
@@ -47,6 +47,7 @@ class Fault:
         chat_id: None for any.
         count: how many times.
         retry_after: seconds, for rate_limited.
+        status: HTTP's, for not_telegram: a page as proxies on the way answer with.
         seconds: how long, for slow.
     """
 
@@ -55,6 +56,7 @@ class Fault:
     chat_id: str | None = None
     count: int = 1
     retry_after: int = 1
+    status: int = 403
     seconds: float = 1.0
 
 

@@ -1,7 +1,8 @@
 """The fake over HTTP: the Bot API's methods, and routes by which tests order faults and look.
 
-POST /faults with the fields of Fault, POST /release lets held requests go on, GET /messages and GET /requests
-tell what is there and what was seen, POST /messages puts an earlier message there, GET / is for people.
+POST /faults with the fields of Fault, DELETE /faults forgets those not used up, POST /release lets held requests go on,
+GET /messages and GET /requests tell what is there and what was seen, POST /messages puts an earlier message there,
+GET / is for people.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -65,6 +67,7 @@ def create_app() -> Starlette:
             Route("/messages", _add_message, methods=["POST"]),
             Route("/requests", _requests),
             Route("/faults", _order, methods=["POST"]),
+            Route("/faults", _forget, methods=["DELETE"]),
             Route("/release", _release, methods=["POST"]),
         ]
     )
@@ -107,9 +110,10 @@ async def _call(request: Request) -> Response:
             status, description = ANSWERS[fault.fault]
             seconds = fault.retry_after if kind == "rate_limited" else None
             raise Refused(status, description.format(retry_after=fault.retry_after), seconds)
-        if kind == "bad_gateway":
-            seen["answer"] = 502
-            return HTMLResponse("<html><h1>502 Bad Gateway</h1></html>", 502)
+        if fault and kind in ("bad_gateway", "not_telegram"):
+            status = 502 if kind == "bad_gateway" else fault.status
+            seen["answer"] = status
+            return HTMLResponse(f"<html><h1>{status} {HTTPStatus(status).phrase}</h1></html>", status)
         if kind == "hold_before":
             await request.app.state.released.wait()
         if kind == "cut_before":
@@ -177,6 +181,11 @@ async def _order(request: Request) -> Response:
         return JSONResponse({"error": f"one of {', '.join(FAULTS)}"}, 400)
     request.app.state.chats.faults.append(fault)
     return JSONResponse({"ordered": True})
+
+
+async def _forget(request: Request) -> Response:
+    request.app.state.chats.faults.clear()
+    return JSONResponse({"forgotten": True})
 
 
 async def _release(request: Request) -> Response:

@@ -28,10 +28,8 @@ Conn = psycopg.Connection[Any]
 Process = subprocess.Popen[bytes]
 
 
-@pytest.fixture(scope="session")
-def worker_role(server_url: str, template: str) -> str:
-    """Name of a login role with a worker's privileges and no others."""
-    del template
+def create_worker_login(server_url: str) -> str:
+    """Make a login role that is only a member of broadcast_manager_worker, and give its name."""
     with connect(server_url, autocommit=False) as conn:
         # Runs that share a server would meet in pg_authid.
         conn.execute("SELECT pg_advisory_xact_lock(hashtext('test_worker'))")
@@ -43,6 +41,39 @@ def worker_role(server_url: str, template: str) -> str:
             )
         conn.execute(sql.SQL("GRANT broadcast_manager_worker TO {}").format(sql.Identifier(WORKER_ROLE)))
     return WORKER_ROLE
+
+
+def start_process(
+    command: str,
+    url: str,
+    telegram: Telegram,
+    *,
+    poll_seconds: float = NEVER,
+    concurrency: int = 10,
+    stderr: int = subprocess.PIPE,
+) -> Process:
+    """Start `broadcast-manager worker`, or send-due, in a process of its own."""
+    environment = os.environ | {
+        "DATABASE_URL": url,
+        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "TELEGRAM_API_BASE_URL": telegram.url,
+        "WORKER_POLL_SECONDS": str(poll_seconds),
+        "WORKER_CONCURRENCY": str(concurrency),
+        "WORKER_SEND_TIMEOUT": "10",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", "from pyapi.cli import app; app()", command],
+        env=environment,
+        cwd=databases.ROOT,
+        stderr=stderr,
+    )
+
+
+@pytest.fixture(scope="session")
+def worker_role(server_url: str, template: str) -> str:
+    """Name of a login role with a worker's privileges and no others."""
+    del template
+    return create_worker_login(server_url)
 
 
 @pytest.fixture
@@ -88,24 +119,13 @@ def settings(worker_url: str, telegram: Telegram) -> WorkerSettings:
 
 @pytest.fixture
 def start_worker(worker_url: str, telegram: Telegram) -> Iterator[Callable[..., Process]]:
-    """Starts `broadcast-manager worker` in a process of its own; it never polls unless told how often."""
+    """Starts `broadcast-manager worker`, or send-due, in a process of its own; it never polls unless told how often."""
     started: list[Process] = []
 
-    def start(*, url: str = worker_url, poll_seconds: float = NEVER, concurrency: int = 10) -> Process:
-        environment = os.environ | {
-            "DATABASE_URL": url,
-            "TELEGRAM_BOT_TOKEN": TOKEN,
-            "TELEGRAM_API_BASE_URL": telegram.url,
-            "WORKER_POLL_SECONDS": str(poll_seconds),
-            "WORKER_CONCURRENCY": str(concurrency),
-            "WORKER_SEND_TIMEOUT": "10",
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from pyapi.cli import app; app()", "worker"],
-            env=environment,
-            cwd=databases.ROOT,
-            stderr=subprocess.PIPE if "WORKER_LOG" not in os.environ else None,
-        )
+    def start(
+        command: str = "worker", *, url: str = worker_url, poll_seconds: float = NEVER, concurrency: int = 10
+    ) -> Process:
+        process = start_process(command, url, telegram, poll_seconds=poll_seconds, concurrency=concurrency)
         started.append(process)
         return process
 

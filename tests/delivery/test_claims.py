@@ -65,7 +65,9 @@ def test_what_nobody_sends_is_claimed_once_the_lease_is_over(conn: Conn) -> None
     broadcast = add_broadcast(conn)
     conn.execute("UPDATE broadcast_manager SET broadcast_status = 'in_progress', updated_at = now()")
     assert claim(conn) == []
-    conn.execute("UPDATE broadcast_manager SET updated_at = now() - (SELECT claim_lease FROM broadcast_manager_settings)")
+    conn.execute(
+        "UPDATE broadcast_manager SET updated_at = now() - (SELECT claim_lease FROM broadcast_manager_settings)"
+    )
     assert len(claim(conn)) == 1
     assert outcomes(conn, broadcast) == [None]
 

@@ -12,7 +12,7 @@ from tests import databases
 from tests.bot_api.server import BOT_USERNAME
 from tests.delivery.broadcasts import Conn, add_broadcast, make_due, outcomes, parts, row, seconds
 from tests.delivery.conftest import WORKER_PASSWORD
-from tests.delivery.telegram import Telegram
+from tests.delivery.telegram import Telegram, until
 from tests.functions.calls import value
 
 DAY = seconds(days=1)
@@ -231,6 +231,19 @@ def test_answer_that_comes_too_late_is_unknown(conn: Conn, telegram: Telegram, s
     telegram.order("hold_after", method="sendMessage", chat_id=broadcast.open_id)
     send(settings.model_copy(update={"worker_send_timeout": 0.5}))
     assert parts(conn, broadcast) == [("open", "unknown", "no_answer"), ("closed", "sent", None)]
+
+
+@pytest.mark.parametrize(("timeout", "state", "code"), [(10, "sent", None), (0.2, "unknown", "no_answer")])
+def test_slow_answer_is_waited_for_until_the_time_limit_and_its_message_is_the_only_one(
+    conn: Conn, telegram: Telegram, settings: WorkerSettings, timeout: float, state: str, code: str | None
+) -> None:
+    broadcast = add_broadcast(conn)
+    telegram.order("slow", method="sendMessage", chat_id=broadcast.open_id, seconds=1.5)
+    send(settings.model_copy(update={"worker_send_timeout": timeout}))
+    assert parts(conn, broadcast) == [("open", state, code), ("closed", "sent", None)]
+    until(lambda: telegram.messages(broadcast.open_id), "Telegram has stored it")
+    assert send(settings).results == []
+    assert telegram.sent() == {broadcast.open_id: 1, broadcast.closed_id: 1}
 
 
 def test_retry_after_is_obeyed_and_not_counted(conn: Conn, telegram: Telegram, settings: WorkerSettings) -> None:

@@ -1,7 +1,9 @@
 """One round by POST /api/broadcast/execute and by broadcast-manager send-due: the same round, told in two ways."""
 
+import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import bcrypt
 import httpx
@@ -16,8 +18,9 @@ from tests import databases
 from tests.api.calls import API_PASSWORD, PASSWORD, SECRET, Person, refused, served
 from tests.api.conftest import api_role as api_role
 from tests.bot_api.server import TOKEN
-from tests.delivery.broadcasts import Conn, add_broadcast, outcomes
-from tests.delivery.telegram import Telegram
+from tests.delivery.broadcasts import Conn, add_broadcast, outcomes, parts, row
+from tests.delivery.conftest import Process
+from tests.delivery.telegram import Telegram, until
 
 
 @pytest.fixture
@@ -96,6 +99,28 @@ def test_api_without_the_workers_role_says_so(conn: Conn, api_settings: Settings
         person.http.close()
 
 
+def test_api_that_is_stopped_ends_a_round_and_answers(
+    conn: Conn, api_settings: Settings, settings: WorkerSettings, telegram: Telegram
+) -> None:
+    broadcast = add_broadcast(conn)
+    telegram.order("hold_before", method="sendMessage", chat_id=broadcast.open_id)
+    with ThreadPoolExecutor() as threads, served(api_settings, settings) as (url, app):
+        person = sign_in(conn, url, operator=True)
+        answer = threads.submit(person.http.post, "/api/broadcast/execute")
+        until(lambda: telegram.requests(chat_id=broadcast.open_id), "the request is under way")
+
+        def release() -> None:
+            until(app.state.stopping.is_set, "the API is stopping")
+            telegram.release()
+
+        released = threads.submit(release)
+    released.result()
+    assert [result["outcome"] for result in answer.result().json()["results"]] == ["released"]
+    person.http.close()
+    assert parts(conn, broadcast) == [("open", "sent", None)]
+    assert row(conn, broadcast)["state"] == "queued"
+
+
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, settings: WorkerSettings) -> pytest.MonkeyPatch:
     """A complete environment of send-due."""
@@ -128,6 +153,30 @@ def test_send_due_on_an_older_database_says_what_to_do(database: str, revision: 
     databases.downgrade(database, revision)
     run = CliRunner().invoke(app, ["send-due"])
     assert (run.exit_code, "run broadcast-manager upgrade" in run.stderr) == (2, True), run.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_send_due_that_is_stopped_lets_the_message_under_way_finish_and_gives_the_rest_back(
+    conn: Conn, start_worker: Callable[..., Process], telegram: Telegram, number: signal.Signals
+) -> None:
+    first = add_broadcast(conn)
+    telegram.order("hold_before", method="sendMessage", chat_id=first.open_id)
+    process = start_worker("send-due", concurrency=1)
+    until(lambda: telegram.requests(chat_id=first.open_id), "the request is under way")
+    second = add_broadcast(conn)
+    process.send_signal(number)
+    assert process.stderr is not None
+    assert any(b"worker.stopping" in line for line in process.stderr), "it was not told"
+    telegram.release()
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert b"Told to stop" in error
+    assert parts(conn, first) == [("open", "sent", None)]
+    assert [row(conn, broadcast)["state"] for broadcast in (first, second)] == ["queued", "queued"]
+    assert outcomes(conn, second) == []
+    again = start_worker("send-due")
+    assert again.wait(30) == 0
+    assert set(telegram.sent().values()) == {1}
 
 
 @pytest.mark.parametrize(

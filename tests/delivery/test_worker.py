@@ -1,6 +1,7 @@
 """The worker as operators run it: a process, woken by NOTIFY or by its clock, stopped by a signal."""
 
 import asyncio
+import json
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -110,6 +111,23 @@ def test_worker_that_waits_for_its_turn_gives_it_back_on_sigterm(
     assert row(conn, broadcast)["state"] == "queued"
     assert parts(conn, broadcast)[-1] == ("open", "failed", "worker_stopped")
     assert row(conn, broadcast)["consecutive_failures"] == 0
+
+
+def test_worker_that_is_stopped_while_it_claims_gives_back_what_it_gets(
+    conn: Conn, database: str, start_worker: Start, telegram: Telegram
+) -> None:
+    broadcast = add_broadcast(conn)
+    waits = "SELECT count(*) FROM pg_locks WHERE relation = 'broadcast_bot_slot'::regclass AND NOT granted"
+    with connect(database, autocommit=False) as other:
+        other.execute("LOCK TABLE broadcast_bot_slot")
+        process = start_worker()
+        until(lambda: value(conn, waits), "the worker is claiming")
+        process.terminate()
+        assert process.stderr is not None
+        assert any(b"worker.stopping" in line for line in process.stderr), "it was not told"
+    assert process.wait(20) == 0
+    assert row(conn, broadcast)["state"] == "queued"
+    assert telegram.requests() == []
 
 
 def test_killed_worker_leaves_unknown_what_it_was_sending_and_another_sends_the_rest(
@@ -224,6 +242,28 @@ def test_role_without_the_privileges_ends_with_a_sentence(conn: Conn, start_work
         assert b"broadcast_manager_worker" in error.splitlines()[-1]
     finally:
         conn.execute("GRANT EXECUTE ON FUNCTION release_expired_claims() TO broadcast_manager_worker")
+
+
+def test_delivery_that_crashes_says_which_it_was_and_why(conn: Conn, start_worker: Start) -> None:
+    broadcast = add_broadcast(conn)
+    conn.execute("REVOKE EXECUTE ON FUNCTION finish_broadcast(bigint, text) FROM broadcast_manager_worker")
+    process = start_worker()
+    until(lambda: [state for _, state, _ in parts(conn, broadcast)] == ["sent", "sent"], "both are sent")
+    process.terminate()
+    _, log = process.communicate(timeout=20)
+    lines = [json.loads(line) for line in log.splitlines()]
+    (crashed,) = [line for line in lines if line["event"] == "delivery.crashed"]
+    del crashed["timestamp"]
+    assert crashed == {
+        "event": "delivery.crashed",
+        "level": "error",
+        "delivery_id": value(conn, "SELECT id FROM broadcast_deliveries"),
+        "broadcast_id": str(broadcast.id),
+        "client_id": str(broadcast.client),
+        "reason": "InsufficientPrivilege",
+        "sqlstate": "42501",
+    }
+    assert b"Traceback" not in log
 
 
 def test_token_is_nowhere_in_the_log(conn: Conn, start_worker: Start, telegram: Telegram) -> None:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import uvicorn
 from pydantic_settings import BaseSettings
 
 from pyapi import errors
@@ -47,6 +48,20 @@ def test_every_setting_is_on_the_page() -> None:
     }
     assert {kind.__name__ for kind in settings.KINDS.values()} == classes
     assert all(issubclass(kind, BaseSettings) for kind in settings.KINDS.values())
+
+
+def test_default_of_a_library_s_setting_is_the_library_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
+    assert settings.OTHERS["FORWARDED_ALLOW_IPS"][0] == uvicorn.Config("").forwarded_allow_ips
+
+
+def test_page_of_the_api_names_every_call() -> None:
+    calls = re.findall(
+        r"^## [A-Z]+ (/\S+)$", (DOCS / "reference" / "http.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    table = [line for line in (DOCS / "api.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert calls
+    assert [call for call in calls if f"{call}`" not in "".join(table)] == []
 
 
 def codes_in(*files: Path) -> set[str]:

@@ -84,7 +84,7 @@ def test_what_workers_do_is_counted(conn: Conn) -> None:
     assert figures["broadcast_manager_attempts{failed}"] == 1
 
 
-def test_rows_of_other_writers_are_counted(conn: Conn) -> None:
+def test_rows_of_all_writers_are_counted(conn: Conn) -> None:
     before = _figures(conn)["broadcast_manager_rows_inserted_total"]
     add_channel(conn, add_user(conn))
     conn.execute("SELECT pg_stat_force_next_flush()")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from tests.databases import ROOT
 
-COMMON = {"event", "level", "timestamp", "request_id", "client_id"}
+# The page says once of which lines these are.
+EVERY_LINE = {"event", "level", "timestamp", "request_id"}
 _ROW = re.compile(r"^\| `([a-z_]+\.[a-z_]+)` \| (\w+) \| (.*?) \|", re.MULTILINE)
 
 

@@ -22,7 +22,7 @@ from tests.databases import new_channel_id
 from tests.delivery.broadcasts import Conn, add_broadcast
 from tests.delivery.telegram import Telegram, until
 from tests.logs.conftest import Line
-from tests.logs.documented import COMMON, documented_events
+from tests.logs.documented import EVERY_LINE, documented_events
 
 Lines = Callable[[], list[Line]]
 
@@ -43,7 +43,8 @@ def check_documented(logged: list[Line]) -> None:
     events = documented_events()
     for line in logged:
         event = events[line["event"]]
-        assert set(line) - COMMON <= event.fields, line
+        by_context = {"client_id"} if "request_id" in line else set()
+        assert set(line) <= event.fields | EVERY_LINE | by_context, line
         assert line["level"] == event.level, line
 
 
@@ -70,7 +71,12 @@ def test_each_fact_of_a_channels_life_has_its_event(
     call("too-soon", "POST", "/api/broadcast/trigger", broadcast_id=broadcast_id)
     call("reactivate", "POST", "/api/broadcast/reactivate", broadcast_id=broadcast_id)
     call("others", "DELETE", one, other)
+    call("read-others", "GET", one, other)
+    call("others-status", "GET", f"/api/broadcast/status/{broadcast_id}", other)
+    call("no-status", "GET", f"/api/broadcast/status/{uuid4()}")
     call("delete", "DELETE", one)
+    call("read-gone", "GET", one)
+    call("shapeless", "POST", "/api/channels/register", **channel | {"sub_1_price": "much", "sub_1_time": None})
     owner_conn.execute("ALTER TABLE public.main_clients_database DISABLE TRIGGER create_broadcast_rows")
     try:
         call("broken", "POST", "/api/channels/register", **registration())
@@ -84,14 +90,23 @@ def test_each_fact_of_a_channels_life_has_its_event(
         "too-soon": [("broadcast.failed", "broadcast_rate_limited")],
         "reactivate": [("broadcast.reactivated", None)],
         "others": [("channel.failed", "channel_forbidden")],
+        "read-others": [("channel.failed", "channel_forbidden")],
+        "others-status": [("broadcast.failed", "broadcast_forbidden")],
+        "no-status": [("broadcast.failed", "broadcast_not_found")],
         "delete": [("channel.deleted", None)],
+        "read-gone": [("channel.failed", "channel_not_found")],
+        "shapeless": [("request.invalid", "validation_failed")],
         "broken": [("broadcast.failed", "broadcast_rule_broken"), ("api.failed", "broadcast_rule_broken")],
     }
-    created, deleted = (
-        next(line for line in lines() if line["event"] == event) for event in ("broadcast.created", "channel.deleted")
+    created, deleted, invalid = (
+        next(line for line in lines() if line["event"] == event)
+        for event in ("broadcast.created", "channel.deleted", "request.invalid")
     )
     assert (created["count"], created["broadcast_id"]) == (1, broadcast_id)
     assert deleted["broadcast_cleaned_up"] == broadcast_id
+    assert invalid["fields"] == ["sub_1_price", "sub_1_time"]
+    ours = [line for line in lines() if line["event"].startswith(("channel.", "broadcast."))]
+    assert [line for line in ours if "duration_ms" not in line] == []
     broken = next(line for line in lines() if line.get("code") == "broadcast_rule_broken")
     assert broken["sqlstate"] == "23503"
 
@@ -211,5 +226,11 @@ def test_library_calls_are_told_to_those_who_listen(database: str, caplog: pytes
     assert [(r["msg"], r.get("broadcast_id"), r.get("count"), r.get("code")) for r in told] == [
         ("broadcast.created", str(broadcast_id), 1, None),
         ("broadcast.read_back", str(broadcast_id), None, None),
-        ("channel.failed", None, 1, "channel_pair_taken"),
+        ("channel.failed", None, None, "channel_pair_taken"),
     ]
+    created, read_back, failed = (record.keys() - vars(logging.makeLogRecord({})) - {"message"} for record in told)
+    events = documented_events()
+    assert created == events["broadcast.created"].fields
+    assert read_back == events["broadcast.read_back"].fields
+    # Where the insert was refused there is no broadcast.
+    assert failed == events["channel.failed"].fields - {"broadcast_id"}

@@ -1,5 +1,6 @@
 """The wheel is enough: upgrade, checks and demo run where no checkout is."""
 
+import json
 import subprocess
 import tarfile
 import tempfile
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 
 from pyapi.drift import find_drift
@@ -43,6 +45,16 @@ def run(release: Release, program: str, *arguments: str, url: str | None = None)
     )
 
 
+def files_below(root: Path, *folders: str) -> set[str]:
+    """The files in folders, or in the root itself, by their paths from the root."""
+    return {
+        str(file.relative_to(root))
+        for folder in folders or ("",)
+        for file in (root / folder).rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+
+
 def test_checkout_can_not_be_seen_from_the_wheel(release: Release) -> None:
     found = run(release, "python", "-c", "import pyapi; print(pyapi.__file__)")
     assert Path(found.stdout).is_relative_to(release.programs.parent)
@@ -58,6 +70,8 @@ def test_operator_upgrades_and_checks_with_the_wheel(release: Release, old_datab
     assert (upgraded.returncode, upgraded.stdout) == (0, ""), upgraded.stderr
     for revision in builds.REVISIONS:
         assert f"-> {revision}, " in upgraded.stderr
+    batches = [line for line in map(json.loads, upgraded.stderr.splitlines()) if line["event"] == "backfill.batch"]
+    assert batches[-1]["created"] == batches[-1]["found"] > 0
     assert find_drift(builds.fingerprint(old_database)) == []
     for command in ("verify", "doctor"):
         done = run(release, "broadcast-manager", command, url=old_database)
@@ -81,14 +95,27 @@ def test_wheel_carries_the_package_and_nothing_else(release: Release) -> None:
         names = archive.namelist()
     assert {name.split("/")[0].rpartition(".")[2] for name in names} == {"pyapi", "dist-info"}
     assert len(names) == len(set(names))
-    for folder in ("demo", "migrations", "sql"):
-        carried = {name.removeprefix("pyapi/") for name in names if name.startswith(f"pyapi/{folder}/")}
-        here = {
-            str(file.relative_to(databases.ROOT))
-            for file in (databases.ROOT / folder).rglob("*")
-            if file.is_file() and "__pycache__" not in file.parts
-        }
-        assert carried == here
+    carried = {name.removeprefix("pyapi/") for name in names if name.startswith("pyapi/")}
+    beside = files_below(databases.ROOT, "demo", "migrations", "sql")
+    assert carried == files_below(databases.ROOT / "pyapi") | beside
+
+
+def test_api_of_the_wheel_serves_pages_and_calls(release: Release, database: str) -> None:
+    with subprocess.Popen(
+        [release.programs / "broadcast-manager", "api", "--port", "0"],
+        cwd=release.programs.parent,
+        env=install.variables(release.programs.parent) | {"DATABASE_URL": database, "JWT_SECRET_KEY": "x" * 32},
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as api:
+        try:
+            assert api.stderr is not None
+            port = next(line["port"] for line in map(json.loads, api.stderr) if line["event"] == "api.listening")
+            for path in ("/login", "/static/dashboard.css", "/docs", "/openapi.json", "/api/health"):
+                assert httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30).status_code == 200, path
+        finally:
+            api.terminate()
+            api.communicate()
 
 
 def test_source_archive_makes_the_same_wheel_to_the_byte(release: Release, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ from pyapi.tokens import issue_token
 from tests import databases
 from tests.api.calls import API_PASSWORD, API_ROLE, SECRET, bearer, registration
 from tests.bot_api.server import TOKEN
+from tests.delivery.accounting import Account, balance
 from tests.delivery.conftest import WORKER_PASSWORD, WORKER_ROLE
 from tests.delivery.telegram import Telegram, until
 from tests.trust.patroni_cluster import HOST, Cluster, ClusterMissing, Node, free_ports, running_cluster
@@ -154,7 +155,7 @@ class Service:
     writers: list[Writer]
     callers: list[Caller]
     logs: Path
-    excess: int = 0
+    account: Account = field(default_factory=lambda: Account(0, 0, 0, 0, 0))
 
     def acknowledged(self) -> int:
         """Transactions so far that somebody was told of."""
@@ -188,14 +189,6 @@ class Service:
         for log in self.logs.iterdir():
             assert "Traceback" not in log.read_text(), f"a traceback:\n{log.read_text()[-3000:]}"
 
-    def excess_messages(self, conn: Connection) -> int:
-        """How many messages stand in chats beyond what the parts of deliveries account for: sent twice, or unnoted."""
-        # First what was sent: each part is noted before.
-        sent = Counter(request["chat_id"] for request in self.messages())
-        query = "SELECT chat_id, count(*) FROM broadcast_delivery_parts WHERE state <> 'failed' GROUP BY chat_id"
-        noted: dict[str, int] = dict(conn.execute(query).fetchall())
-        return sum(max(0, count - noted.get(chat, 0)) for chat, count in sent.items())
-
 
 @dataclass
 class Outcome:
@@ -206,7 +199,8 @@ class Outcome:
         acknowledged: transactions that a client was told of.
         lost: what is not as it was acknowledged: channels and triggers; two pairs for an edit.
         violations: what breaks the rule.
-        twice: messages beyond those that the parts of deliveries account for.
+        twice: messages beyond one for each part of a delivery at its time, or of no part at all.
+        account: of all parts so far; one that is unknown accounts for one message, as one that was sent does.
     """
 
     writes: float
@@ -216,12 +210,14 @@ class Outcome:
     lost: int
     violations: int
     twice: int
+    account: Account
 
     def __str__(self) -> str:
         return (
             f"{self.writes:.1f} s without COMMIT, {self.registrations:.1f} s without registration,"
             f" {self.messages:.1f} s without message; {self.acknowledged} acknowledged, {self.lost} lost,"
-            f" {self.violations} violations, {self.twice} sent twice"
+            f" {self.violations} violations, {self.twice} sent twice; so far {self.account.unknown} parts"
+            f" are unknown, and {self.account.unknown_sent} of them had gone out"
         )
 
     def is_wrong(self, synchronous: bool) -> bool:
@@ -289,8 +285,9 @@ def undergo(service: Service, event: Callable[[Cluster], Node | None], *, synchr
         violations = len(find_violations(conn))
         drift = find_drift(read_fingerprint(conn))
         assert not drift, f"the rule is not as it must be: {drift}"
-        excess = service.excess_messages(conn)
-    twice, service.excess = excess - service.excess, excess
+        account = balance(conn, service.telegram)
+    assert account.lost == 0, f"noted as sent, and not there: {account}"
+    twice, service.account = account.twice - service.account.twice, account
     window = began - 1, ended
     return Outcome(
         longest_pause([at for writer in service.writers for at in writer.committed_at], window),
@@ -300,6 +297,7 @@ def undergo(service: Service, event: Callable[[Cluster], Node | None], *, synchr
         sum(lost) + settled,
         violations,
         twice,
+        account,
     )
 
 
@@ -509,6 +507,7 @@ def main(
             for command in ("verify", "doctor"):
                 console.print(command_line(service.owner_url, *CLI, command))
             told = sum((caller.answers for caller in service.callers), Counter[int]())
+            console.print(f"Messages: {service.account}")
     except ClusterMissing as missing:
         console.print(f"This needs three PostgreSQL nodes under Patroni. {missing}")
         raise typer.Exit(2) from None

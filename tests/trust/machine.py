@@ -70,6 +70,33 @@ BOTH_ROWS = (
     f"WITH c AS ({INSERT} RETURNING client_id, open_channel_id, closed_channel_id) INSERT INTO broadcast_manager"
     " (client_id, open_channel_id, closed_channel_id) SELECT * FROM c"
 )
+INSERT_SELECT = (
+    f"INSERT INTO main_clients_database ({COLUMNS}) SELECT p.open_id, p.closed_id, {', '.join(['%s'] * 11)}"
+    " FROM unnest(%s::text[], %s::text[]) AS p (open_id, closed_id)"
+)
+MERGE = (
+    f"MERGE INTO main_clients_database AS m USING (VALUES %s) AS v ({COLUMNS})"
+    " ON m.open_channel_id = v.open_channel_id AND m.closed_channel_id = v.closed_channel_id"
+    f" WHEN NOT MATCHED THEN INSERT ({COLUMNS}) VALUES ({', '.join(f'v.{name}' for name in COLUMNS.split(', '))})"
+)
+OR_UPDATE = " WHEN MATCHED THEN UPDATE SET updated_at = now()"
+# What a client may have of its own: a function that inserts, and a view whose trigger does.
+OWN_CODE = f"""
+CREATE FUNCTION clients_insert(open_id text, closed_id text, owner uuid) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO main_clients_database ({COLUMNS}) VALUES (open_id, closed_id, owner, {", ".join(map(repr, REST))})
+$$;
+CREATE VIEW clients_view AS SELECT open_channel_id, closed_channel_id, client_id FROM main_clients_database;
+CREATE FUNCTION clients_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM clients_insert(NEW.open_channel_id, NEW.closed_channel_id, NEW.client_id);
+  RETURN NEW;
+END $$;
+CREATE TRIGGER clients_trigger INSTEAD OF INSERT ON clients_view FOR EACH ROW EXECUTE FUNCTION clients_trigger();
+"""
+BY_OWN_CODE = {
+    "function": "SELECT clients_insert(%s, %s, %s)",
+    "trigger": "INSERT INTO clients_view VALUES (%s, %s, %s)",
+}
 SETTINGS = (
     f"UPDATE broadcast_manager_settings SET max_channels_per_client = {MAX_CHANNELS},"
     f" max_consecutive_failures = {MAX_FAILURES}, claim_lease = '1 day', messages_per_second = NULL,"
@@ -122,6 +149,7 @@ class Run:
         with databases.connect(self.url) as conn:
             conn.execute(SETTINGS.encode())
             conn.execute(NO_VACUUM_TRUNCATE.encode())
+            conn.execute(OWN_CODE.encode())
         self.connections = [self._connect() for _ in range(SESSIONS)]
         self.observer = databases.connect(self.url)
         self.superuser = databases.connect(self.superuser_url)
@@ -209,6 +237,50 @@ class Machine(RuleBasedStateMachine):
             lambda conn: conn.execute((statement + CLAUSES[conflict]).encode(), values).rowcount,
             lambda t, rows: _same(rows, t.insert_channels(many, owner, conflict)),
             {owner, *many},
+        )
+
+    @rule(n=sessions, many=several_pairs, owner=users, conflict=st.sampled_from(["", "nothing"]), way=ways)
+    def insert_select(self, n: int, many: list[Pair], owner: UUID, conflict: OnConflict, way: str) -> None:
+        """INSERT … SELECT of several channels."""
+        values = [owner, *REST, [pair[0] for pair in many], [pair[1] for pair in many]]
+        self.run(
+            n,
+            "INSERT … SELECT",
+            way,
+            lambda conn: conn.execute((INSERT_SELECT + CLAUSES[conflict]).encode(), values).rowcount,
+            lambda t, rows: _same(rows, t.insert_channels(many, owner, conflict)),
+            {owner, *many},
+        )
+
+    @rule(n=sessions, many=several_pairs, owner=users, update=st.booleans(), way=ways)
+    def merge(self, n: int, many: list[Pair], owner: UUID, update: bool, way: str) -> None:
+        """MERGE of several channels: those that are there stay, or get an UPDATE."""
+        statement = MERGE % ", ".join([MARKS] * len(many)) + (OR_UPDATE if update else "")
+        values = [value for pair in many for value in (*pair, owner, *REST)]
+
+        def expect(t: Transaction, rows: int) -> None:
+            there = sum(t.channel(pair) is not None for pair in many)
+            _same(rows, t.insert_channels(many, owner, "nothing") + (there if update else 0))
+
+        self.run(
+            n,
+            "MERGE",
+            way,
+            lambda conn: conn.execute(statement.encode(), values).rowcount,
+            expect,
+            {owner, *many},
+        )
+
+    @rule(n=sessions, pair=pairs, owner=users, by=st.sampled_from(list(BY_OWN_CODE)), way=ways)
+    def insert_by_own_code(self, n: int, pair: Pair, owner: UUID, by: str, way: str) -> None:
+        """INSERT of one channel from within a function or a trigger of the client's own."""
+        self.run(
+            n,
+            f"INSERT in a client's {by}",
+            way,
+            lambda conn: conn.execute(BY_OWN_CODE[by].encode(), (*pair, owner)).rowcount,
+            lambda t, rows: _same(rows, t.insert_channels([pair], owner)),
+            {owner, pair},
         )
 
     @rule(n=sessions, many=several_pairs, owner=users, way=ways)

@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -149,6 +149,34 @@ def test_data_only_into_an_upgraded_database_channels_first_keeps_ids_without_a_
 
     _goes_well(run(*restore, "--single-transaction", dump))
     _is_the_same(upgraded_database, source, TABLES)
+
+
+def test_what_the_docs_say_to_run_after_a_restore_leaves_nothing_due(
+    run: Restore, dump: Path, tmp_path: Path, empty_database: str
+) -> None:
+    _goes_well(run("pg_restore", "-d", empty_database, dump))
+    page = (databases.ROOT / "docs/high-availability.md").read_text()
+    section = page.partition("## After a back-up was restored\n")[2].partition("\n## ")[0]
+    script = tmp_path / "script.sql"
+    script.write_text(section.partition("```sql\n")[2].partition("```")[0])
+    with databases.connect(empty_database) as conn:
+        # As in a dump of two nights ago; with the claims of a moment ago, as after recovery to a point in time.
+        conn.execute("UPDATE broadcast_manager SET next_send_time = next_send_time - interval '50 hours'")
+        with conn.transaction(force_rollback=True):
+            assert len(conn.execute(_CLAIM).fetchall()) == CHANNELS - 5
+        _goes_well(run("psql", "-X", "-v", "ON_ERROR_STOP=1", "-f", script, empty_database))
+        assert conn.execute("SELECT release_expired_claims()").fetchone() == (0,)
+        assert conn.execute(_CLAIM).fetchall() == []
+        assert conn.execute(
+            "SELECT count(*), min(next_send_time) > now(), max(next_send_time) <= now() + interval '24 hours'"
+            " FROM broadcast_manager"
+        ).fetchone() == (CHANNELS, True, True)
+        # What was under way when it was backed up.
+        assert conn.execute("SELECT DISTINCT state FROM broadcast_delivery_parts").fetchall() == [("unknown",)]
+    _is_in_order(empty_database)
+
+
+_CLAIM: LiteralString = "SELECT broadcast_id FROM claim_due_broadcasts('w', 1000)"
 
 
 def _goes_well(done: subprocess.CompletedProcess[str]) -> str:

@@ -54,6 +54,15 @@ def test_lines_tell_step_rows_rate_and_time_left(
         "waiting for SHARE ROW EXCLUSIVE, held by pid 4711",
         "a notice of another sort",
     ]
+    told = [getattr(record, "pyapi_event", None) for record in caplog.records]
+    assert told == [
+        {"event": "repair.batch", "repaired": 100, "found": 400, "duration_ms": 0.0},
+        {"event": "repair.batch", "repaired": 300, "found": 400, "duration_ms": 2000.0},
+        {"event": "backfill.batch", "created": 500, "found": 1000, "duration_ms": 0.0},
+        {"event": "backfill.batch", "created": 1000, "found": 1000, "duration_ms": 100.0},
+        None,
+        None,
+    ]
 
 
 def test_terminal_shows_a_bar() -> None:

@@ -1,4 +1,4 @@
-"""`make serve` as a newcomer tries it: the click and its two messages, and what five refusals lead to."""
+"""`make serve` as a newcomer tries it: what the card shows of each way that a send can go."""
 
 import re
 from pathlib import Path
@@ -10,11 +10,14 @@ from tests.dashboard.browser.conftest import Desk, sign_in
 from tests.dashboard.browser.steps import card, expect_state
 from tests.dashboard.test_serve import serving, superuser_url
 from tests.databases import connect
+from tests.delivery.telegram import Telegram, until
 
 PAIR = ("-1003344198027", "-1003360512984")
 
 
-def test_click_is_two_messages_and_five_refusals_switch_off(chromium: Browser, tmp_path: Path) -> None:
+def test_card_shows_sent_switched_off_sending_and_unknown_as_the_worker_gets_there(
+    chromium: Browser, tmp_path: Path
+) -> None:
     with (
         serving(tmp_path / "data", WORKER_POLL_SECONDS="0.2") as (url, said),
         connect(superuser_url(tmp_path / "data")) as conn,
@@ -23,11 +26,12 @@ def test_click_is_two_messages_and_five_refusals_switch_off(chromium: Browser, t
             "UPDATE broadcast_manager_settings"
             " SET manual_trigger_interval = '0', retry_pause = '10 ms', max_retry_pause = '10 ms'"
         )
-        stand_in = re.search(r"Telegram: +(\S+)", "".join(said))
+        stand_in = re.search(r"Telegram: +(\S+)/", "".join(said))
         assert stand_in, said
         desk = Desk(url, chromium)
         page, telegram = desk.window(), desk.window()
         telegram.goto(stand_in[1])
+        fake = Telegram(stand_in[1])
         page.goto("/login")
         sign_in(page, DEMO_USERS[0], DEMO_PASSWORD)
 
@@ -52,6 +56,25 @@ def test_click_is_two_messages_and_five_refusals_switch_off(chromium: Browser, t
         shown.get_by_role("button", name="Switch on again").click()
         expect_state(page, PAIR, "Sent")
         expect(messages).to_have_count(2)
+
+        fake.order("hold_before", method="sendMessage", chat_id=PAIR[1])
+        resend()
+        expect_state(page, PAIR, "Sending")
+        until(lambda: fake.requests(chat_id=PAIR[1])[-1]["answer"] is None, "the request is held")
+        expect_state(page, PAIR, "Sending")
+        fake.release()
+        expect_state(page, PAIR, "Sent")
+        expect(messages).to_have_count(2)
+
+        fake.order("cut_after", method="sendMessage", chat_id=PAIR[0])
+        resend()
+        expect_state(page, PAIR, "Unknown")
+        expect(shown).to_contain_text(
+            "It is not known whether the last messages were sent. Look into the channels; resend if one is missing."
+        )
+        # It had come all the same.
+        expect(messages).to_have_count(2)
+        fake.http.close()
         for context in desk.contexts:
             context.close()
         assert desk.complaints == []
