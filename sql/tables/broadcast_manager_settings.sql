@@ -9,7 +9,8 @@ CREATE TABLE IF NOT EXISTS public.broadcast_manager_settings (
     claim_lease interval NOT NULL DEFAULT '2 minutes' CHECK (claim_lease > '0'),
     messages_per_second numeric DEFAULT 30 CHECK (messages_per_second > 0),
     chat_interval interval DEFAULT '1 second' CHECK (chat_interval > '0'),
-    history_kept interval NOT NULL DEFAULT '90 days' CHECK (history_kept > '0')
+    history_kept interval NOT NULL DEFAULT '90 days' CHECK (history_kept > '0'),
+    CONSTRAINT broadcast_manager_settings_messages_per_second_is_number CHECK (messages_per_second <> 'NaN')
 );
 
 INSERT INTO public.broadcast_manager_settings DEFAULT VALUES ON CONFLICT DO NOTHING;
@@ -40,3 +41,5 @@ COMMENT ON COLUMN public.broadcast_manager_settings.is_only_row IS
 'Always true: keeps the table at one row.';
 COMMENT ON CONSTRAINT broadcast_manager_settings_check ON public.broadcast_manager_settings IS
 'The longest pause between attempts is no shorter than the first.';
+COMMENT ON CONSTRAINT broadcast_manager_settings_messages_per_second_is_number ON public.broadcast_manager_settings IS
+'NaN is greater than zero, and no message could be sent.';

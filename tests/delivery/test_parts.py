@@ -195,6 +195,31 @@ def test_messages_to_one_chat_are_spread_over_time_for_all_workers_together(conn
     assert min((b - a).total_seconds() for a, b in pairwise(times)) >= 1
 
 
+def test_message_that_waits_for_its_chat_takes_its_share_of_the_rate(conn: Conn) -> None:
+    conn.execute("UPDATE broadcast_manager_settings SET messages_per_second = 10, chat_interval = '1 s'")
+    first = add_broadcast(conn)
+    conn.execute(
+        "UPDATE main_clients_database SET open_channel_id = %s WHERE open_channel_id = %s",
+        [first.open_id, add_broadcast(conn).open_id],
+    )
+    began = value(conn, "SELECT clock_timestamp()")
+    for delivery in claim(conn):
+        intend(conn, delivery, "open")
+        intend(conn, delivery, "closed")
+    # Four messages: the next one may go 0.4 s after the first, though one of the four goes later.
+    taken = value(conn, "SELECT extract(epoch FROM next_slot - %s)::float8 FROM broadcast_bot_slot", began)
+    assert taken >= 0.4 - 1e-5
+    assert (
+        value(conn, "SELECT extract(epoch FROM max(send_at) - min(send_at))::float8 FROM broadcast_delivery_parts") >= 1
+    )
+
+
+def test_rate_must_be_a_number(conn: Conn) -> None:
+    # Greater than zero, says PostgreSQL of it.
+    with refused("23514"):
+        conn.execute("UPDATE broadcast_manager_settings SET messages_per_second = 'NaN'")
+
+
 def test_without_limits_nothing_waits(conn: Conn) -> None:
     add_broadcast(conn)
     (delivery,) = claim(conn)

@@ -1,0 +1,1 @@
+ALTER TABLE public.broadcast_manager_settings DROP CONSTRAINT broadcast_manager_settings_messages_per_second_is_number;

@@ -1,0 +1,1 @@
+-- Nothing: what is valid stays so until 0033 takes the constraint away.
