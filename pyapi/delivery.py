@@ -37,6 +37,7 @@ from pyapi.telegram_errors import (
     RATE_LIMITED,
     STOPPED,
     UNAUTHORIZED,
+    UNEXPECTED,
     Refusal,
 )
 from pyapi.worker_settings import WorkerSettings
@@ -216,7 +217,8 @@ async def deliver(office: Office, claim: Claim) -> Delivered:
         # A part that may have been noted as intended becomes unknown by finish_broadcast().
         error = "The database was away."
         log.warning("delivery.interrupted", reason=type(away).__name__)
-    if last and last.kind is NETWORK:
+    # What is not Telegram's does not get better by asking on: the bot asks who it is first.
+    if last and last.kind in (NETWORK, UNEXPECTED):
         office.unreachable = True
     if last and last.kind is UNAUTHORIZED:
         office.token_refused = True

@@ -24,7 +24,7 @@ ANSWERS = {
     "server_error": (500, "Internal Server Error"),
     "unauthorized": (401, "Unauthorized"),
 }
-FAULTS = (*ANSWERS, "bad_gateway", "not_telegram", "hold_before", "hold_after", "cut_before", "cut_after", "slow")
+FAULTS = (*ANSWERS, "not_telegram", "hold_before", "hold_after", "cut_before", "cut_after", "slow")
 
 
 class Refused(Exception):

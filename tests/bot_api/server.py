@@ -110,10 +110,9 @@ async def _call(request: Request) -> Response:
             status, description = ANSWERS[fault.fault]
             seconds = fault.retry_after if kind == "rate_limited" else None
             raise Refused(status, description.format(retry_after=fault.retry_after), seconds)
-        if fault and kind in ("bad_gateway", "not_telegram"):
-            status = 502 if kind == "bad_gateway" else fault.status
-            seen["answer"] = status
-            return HTMLResponse(f"<html><h1>{status} {HTTPStatus(status).phrase}</h1></html>", status)
+        if fault and kind == "not_telegram":
+            seen["answer"] = fault.status
+            return HTMLResponse(f"<html><h1>{fault.status} {HTTPStatus(fault.status).phrase}</h1></html>", fault.status)
         if kind == "hold_before":
             await request.app.state.released.wait()
         if kind == "cut_before":

@@ -40,6 +40,18 @@ def test_message_is_of_unknown_fate_and_counts_as_no_failure(
     assert (now["is_active"], now["consecutive_failures"], now["failed_broadcasts"]) == (True, 0, 0)
 
 
+def test_what_is_due_waits_until_telegram_is_there_again(
+    conn: Conn, telegram: Telegram, settings: WorkerSettings
+) -> None:
+    for _ in range(3):
+        add_broadcast(conn)
+    telegram.order("not_telegram", method="sendMessage", status=403, count=100)
+    one_by_one = settings.model_copy(update={"worker_concurrency": 1})
+    assert [result.outcome for result in send(one_by_one).results] == ["unknown"]
+    assert telegram.http.delete("/faults").status_code == 200
+    assert [result.outcome for result in send(one_by_one).results] == ["sent", "sent"]
+
+
 @pytest.mark.parametrize("status", [403, 404, 407, 429])
 def test_deletion_is_asked_for_again_and_counts_as_no_failure(
     conn: Conn, telegram: Telegram, settings: WorkerSettings, status: int

@@ -205,7 +205,6 @@ def test_five_failures_in_a_row_switch_it_off_with_the_reason(
     ("fault", "code", "stored"),
     [
         ("server_error", "server_error", 0),
-        ("bad_gateway", "server_error", 0),
         ("cut_before", "no_answer", 0),
         ("cut_after", "no_answer", 1),
     ],

@@ -44,7 +44,10 @@ def main() -> int:
                 print(f"--seed={round_seed}: {what}\n", flush=True)
             wrong.update(found)
             ended += fuzz.outcomes + commands.outcomes
-            print(f"{ended.total()} calls, {wrong.total()} faults", flush=True)
+            calls = Counter(name.partition(" ")[0] for name, _ in ended.elements())
+            # Extreme values are put into rows before a call.
+            functions = calls.total() - calls["command"] - calls["extreme"]
+            print(f"{functions} calls of functions, {calls['command']} of commands, {wrong.total()} faults", flush=True)
             if time.monotonic() > until:
                 break
             round_seed += 1

@@ -76,7 +76,7 @@ _NOT_FINITE: LiteralString = (
     "SELECT count(*) FROM public.main_clients_database"
     " WHERE 'NaN' IN (sub_1_price, sub_2_price, sub_3_price, payout_threshold_usd)"
 )
-_CONTENT: LiteralString = (
+CONTENT: LiteralString = (
     "SELECT CAST(t AS text) FROM public.main_clients_database AS t"
     " UNION ALL SELECT CAST(t AS text) FROM public.broadcast_manager AS t ORDER BY 1"
 )
@@ -300,7 +300,7 @@ class Fuzz:
             self._prepare({**before, "extreme": {}})
             if not self._are_of_their_types(function, arguments):
                 return
-        content = self.conn.execute(_CONTENT).fetchall()
+        content = self.conn.execute(CONTENT).fetchall()
         violations = self.conn.execute(VIOLATIONS).fetchall()
         try:
             statement = sql.SQL("CALL public.{}({})")
@@ -309,7 +309,7 @@ class Fuzz:
             )
         except psycopg.Error as error:
             self._judge(function.name, error, arguments)
-            assert self.conn.execute(_CONTENT).fetchall() == content, f"{function.name}{arguments}: half done"
+            assert self.conn.execute(CONTENT).fetchall() == content, f"{function.name}{arguments}: half done"
             return
         assert set(self.conn.execute(VIOLATIONS).fetchall()) <= set(violations), f"{function.name}{arguments}"
         self.outcomes[function.name, "ok"] += 1
@@ -452,5 +452,5 @@ def _new_row(table: str) -> dict[str, Any]:
         "public.main_clients_database": CHANNEL
         | {"id": 1000, "client_id": CLIENTS[0], "payout_strategy": "instant", "notification_status": False}
         | {"updated_at": "now"},
-        "public.broadcast_manager": pair | {"id": BROADCASTS[0][:-1] + "f", "client_id": CLIENTS[0]},
+        "public.broadcast_manager": pair | {"id": BROADCASTS[0][:-2] + "ff", "client_id": CLIENTS[0]},
     }[table]

@@ -1,8 +1,12 @@
-"""Whatever an operator types or sets: exit code 0, 1 or 2 and a sentence, no traceback, and no wait without end."""
+"""Whatever an operator types or sets: exit code 0, 1 or 2 and a sentence, no traceback, nothing done by half."""
 
 import pytest
 import typer
+from hypothesis import strategies as st
 
+from pyapi.database import database_url
+from pyapi.worker_settings import read_worker_settings
+from tests.databases import connect
 from tests.fuzz import commands
 from tests.fuzz.commands import Commands
 from tests.fuzz.functions import Fuzz, report
@@ -39,3 +43,34 @@ def test_a_command_that_nobody_has_thought_of_and_one_that_fails_are_found(
 
     with pytest.raises(LookupError, match="how another is to be run"):
         fuzzed.run(1, seed)
+
+
+def test_a_command_that_says_nothing_and_those_that_leave_a_half_are_found(
+    fuzz: Fuzz, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    app = typer.Typer()
+    monkeypatch.setattr(commands, "app", app)
+
+    @app.command()
+    def doctor() -> None:
+        raise typer.Exit(1)
+
+    @app.command()
+    def upgrade(revision: str = "head") -> None:
+        with connect(database_url()) as conn:
+            conn.execute("CREATE TABLE left_over ()")
+        typer.echo(f"broadcast-manager: not {revision}", err=True)
+        raise typer.Exit(1)
+
+    @app.command(name="send-due")
+    def send_due() -> None:
+        with connect(read_worker_settings().database_url) as conn:
+            conn.execute("SELECT claim_due_broadcasts('dead', 1)")
+
+    monkeypatch.setattr(commands, "_changed", lambda _: st.just({}))
+    wrong = Commands(fuzz).run(4, seed)
+    assert [[word for word in ("nothing is said", "half done") if word in text] for text in wrong] == [
+        ["nothing is said"],
+        ["half done"],
+        ["half done"],
+    ]

@@ -15,7 +15,7 @@ ALLOWED = {
     READER: {
         "broadcast_integrity_violations": {"SELECT"},
         "broadcast_metrics": {"SELECT"},
-        "check_integrity": {"EXECUTE"},
+        "check_integrity(interval)": {"EXECUTE"},
     },
     CHANNEL_WRITER: {
         "main_clients_database": {"SELECT", "INSERT", "UPDATE", "DELETE"},
@@ -27,22 +27,22 @@ ALLOWED = {
         "broadcast_queue": {"SELECT"},
         "broadcast_integrity_counts": {"SELECT"},
         "broadcast_metrics": {"SELECT"},
-        "password_hash_of": {"EXECUTE"},
-        "user_of_id": {"EXECUTE"},
-        "record_login": {"EXECUTE"},
-        "client_channels": {"EXECUTE"},
-        "own_channel": {"EXECUTE"},
-        "register_channel": {"EXECUTE"},
-        "update_channel": {"EXECUTE"},
-        "delete_channel": {"EXECUTE"},
-        "client_broadcast": {"EXECUTE"},
-        "request_broadcast": {"EXECUTE"},
-        "reactivate_broadcast": {"EXECUTE"},
-        "watch_client": {"EXECUTE"},
-        "broadcasts_by_state": {"EXECUTE"},
-        "recent_failures": {"EXECUTE"},
-        "first_integrity_violations": {"EXECUTE"},
-        "check_integrity": {"EXECUTE"},
+        "password_hash_of(text)": {"EXECUTE"},
+        "user_of_id(uuid)": {"EXECUTE"},
+        "record_login(uuid)": {"EXECUTE"},
+        "client_channels(uuid)": {"EXECUTE"},
+        "own_channel(uuid,text,text)": {"EXECUTE"},
+        "register_channel(uuid,text,jsonb)": {"EXECUTE"},
+        "update_channel(uuid,text,text,jsonb)": {"EXECUTE"},
+        "delete_channel(uuid,text,text)": {"EXECUTE"},
+        "client_broadcast(uuid,uuid)": {"EXECUTE"},
+        "request_broadcast(uuid,uuid)": {"EXECUTE"},
+        "reactivate_broadcast(uuid,uuid)": {"EXECUTE"},
+        "watch_client(uuid)": {"EXECUTE"},
+        "broadcasts_by_state()": {"EXECUTE"},
+        "recent_failures(uuid,integer)": {"EXECUTE"},
+        "first_integrity_violations(uuid,integer)": {"EXECUTE"},
+        "check_integrity(interval)": {"EXECUTE"},
     },
     WORKER: {
         "broadcast_manager_settings": {"SELECT"},
@@ -50,15 +50,15 @@ ALLOWED = {
         "broadcast_delivery_parts": {"SELECT"},
         "broadcast_rule_parts": {"SELECT"},
         "broadcast_metrics": {"SELECT"},
-        "check_integrity": {"EXECUTE"},
-        "claim_due_broadcasts": {"EXECUTE"},
-        "messages_to_delete": {"EXECUTE"},
-        "record_message_deleted": {"EXECUTE"},
-        "intend_part": {"EXECUTE"},
-        "record_part": {"EXECUTE"},
-        "finish_broadcast": {"EXECUTE"},
-        "release_expired_claims": {"EXECUTE"},
-        "forget_old_deliveries": {"EXECUTE"},
+        "check_integrity(interval)": {"EXECUTE"},
+        "claim_due_broadcasts(text,integer)": {"EXECUTE"},
+        "messages_to_delete(bigint)": {"EXECUTE"},
+        "record_message_deleted(text,bigint)": {"EXECUTE"},
+        "intend_part(bigint,text,text)": {"EXECUTE"},
+        "record_part(bigint,text,integer,text,bigint,text,text,interval)": {"EXECUTE"},
+        "finish_broadcast(bigint,text)": {"EXECUTE"},
+        "release_expired_claims()": {"EXECUTE"},
+        "forget_old_deliveries()": {"EXECUTE"},
     },
 }
 
@@ -76,7 +76,8 @@ FROM pg_class AS c
 CROSS JOIN unnest(ARRAY['SELECT', 'USAGE', 'UPDATE']) AS p (action)
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'S'
 UNION ALL
-SELECT f.proname, 'EXECUTE', has_function_privilege(%(role)s, f.oid, 'EXECUTE')
+-- With its parameters: a second function of an allowed name is another one.
+SELECT f.oid::regprocedure::text, 'EXECUTE', has_function_privilege(%(role)s, f.oid, 'EXECUTE')
 FROM pg_proc AS f
 WHERE f.pronamespace = 'public'::regnamespace
 """

@@ -5,8 +5,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from tests import databases
+from tests import databases, servers
 from tests.databases import connect
+from tests.live.interruptions import own_server
 from tests.roles.test_matrix import ROLES
 
 
@@ -25,6 +26,43 @@ def test_down_and_up_again_keep_the_roles_and_their_members(server_url: str, emp
             assert _memberships(boss) == before
         finally:
             boss.execute("DROP ROLE member_of_all")
+
+
+def test_roles_that_are_there_already_keep_what_they_are_and_have(server: servers.Server) -> None:
+    # On the tests' common server the roles are there already, for everybody.
+    with own_server(server) as own, connect(own.url) as boss:
+        databases.create_owner(own.url)
+        url = databases.create_database(own.url)
+        boss.execute("CREATE ROLE member; CREATE ROLE above")
+        for role in ROLES:
+            boss.execute(
+                sql.SQL(
+                    "CREATE ROLE {role} LOGIN NOINHERIT CREATEDB PASSWORD 'kept' CONNECTION LIMIT 3;"
+                    # Who upgrades could change them: PostgreSQL itself does not stand in the way.
+                    "GRANT {role} TO {owner} WITH ADMIN OPTION; SET ROLE {owner}; GRANT {role} TO member; RESET ROLE;"
+                    "GRANT above TO {role}; ALTER ROLE {role} SET statement_timeout = '7 s';"
+                    "COMMENT ON ROLE {role} IS 'somebody else''s'"
+                ).format(role=sql.Identifier(role), owner=sql.Identifier(databases.OWNER))
+            )
+        before = _roles(boss)
+        assert len(before) == len(ROLES) * len(["itself", "owner", "member", "above"])
+        databases.upgrade(url)
+        assert _roles(boss) == before
+        databases.downgrade(url)
+        assert _roles(boss) == before
+
+
+def _roles(boss: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
+    """All that the cluster knows of our roles and of who is a member of what."""
+    return boss.execute(
+        "SELECT to_jsonb(r), d.setconfig, shobj_description(r.oid, 'pg_authid')"
+        " FROM pg_authid AS r LEFT JOIN pg_db_role_setting AS d ON d.setrole = r.oid"
+        " WHERE r.rolname = ANY (%(roles)s)"
+        " UNION ALL SELECT to_jsonb(m), NULL, NULL FROM pg_auth_members AS m"
+        " WHERE ARRAY[m.roleid::regrole::text, m.member::regrole::text] && %(roles)s::text[]"
+        " ORDER BY 1",
+        {"roles": list(ROLES)},
+    ).fetchall()
 
 
 def _memberships(conn: psycopg.Connection[Any]) -> set[tuple[int, str]]:
