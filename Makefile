@@ -28,9 +28,10 @@ $(STAMP): requirements.lock pyproject.toml
 demo: install
 	$(BIN)/python -m demo
 
-# Dashboard and API on http://127.0.0.1:8080, until Ctrl-C: make serve, or PORT=8081 make serve
+# Dashboard and API on http://127.0.0.1:8080, until Ctrl-C: make serve, or PORT=8081 make serve. Python hears Ctrl-C when it has
+# imported what it needs; before, it would show where it was.
 serve: install
-	@exec $(BIN)/python -m pyapi.serve
+	@trap '' INT; exec $(BIN)/python -m pyapi.serve
 
 # The pictures of docs/dashboard.md, by an installed Chromium.
 screenshots: install

@@ -30,6 +30,7 @@ from pyapi.integrity import find_violations
 from pyapi.logs import milliseconds_since
 from pyapi.metrics import metrics_served, read_metrics_settings
 from pyapi.migrate import migrate
+from pyapi.pool import connection_options
 from pyapi.settings import SettingsInvalid, read_settings
 from pyapi.telegram import RequestRefused
 from pyapi.web_server import listen, web_server
@@ -295,7 +296,8 @@ def _show(table: Table) -> None:
 def _connection() -> Iterator[psycopg.Connection[Any]]:
     """An autocommit connection to DATABASE_URL; what goes wrong becomes a sentence and exit code 2."""
     try:
-        with psycopg.connect(database_url(), autocommit=True, connect_timeout=10) as conn:
+        url = database_url()
+        with psycopg.connect(url, **connection_options(url, "command")) as conn:
             yield conn
     except DatabaseUrlError as error:
         _give_up(str(error))

@@ -75,6 +75,10 @@ def sqlalchemy_url(url: str) -> str:
 def _parameters(url: str) -> dict[str, str]:
     try:
         parameters = conninfo_to_dict(url)
+        for host in str(parameters.get("host", "")).split(","):
+            # Asked for its address, a name with a label of 64 letters would be an error of another sort.
+            if not host.startswith(("/", "@")):
+                host.encode("idna")
     except (psycopg.ProgrammingError, UnicodeError):
         raise DatabaseUrlInvalid("the database URL can not be read: see libpq's URL form") from None
     return {key: str(value) for key, value in parameters.items() if value is not None}

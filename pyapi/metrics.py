@@ -4,9 +4,12 @@ docs/metrics.md lists them. They are served on an address of their own: the API'
 """
 
 import logging
+import os
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -28,6 +31,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pyapi.drift import find_drift, read_fingerprint
+from pyapi.pool import connection_options
 from pyapi.queries import QUERIES
 from pyapi.settings import SettingsInvalid, read_environment
 
@@ -52,10 +56,14 @@ LAST_LOOK = Gauge(
     "When this worker last looked for due broadcasts; 0 where no worker runs.",
 )
 
-# A scrape is given up before Prometheus gives it up, which is after ten seconds.
-_CONNECT_SECONDS = 3
+# The server's own limit; one for a server that is gone, or stopped; and one for a scrape as a whole, however many hosts
+# are tried: Prometheus gives it up after ten seconds.
 _STATEMENT_MILLISECONDS = "5000"
+_QUERY_SECONDS = 7
+_SCRAPE_SECONDS = 8
 _RETRY_SECONDS = 30
+
+_Rows = list[tuple[Any, ...]]
 
 log = structlog.get_logger()
 
@@ -66,14 +74,16 @@ class MetricsSettings(BaseSettings):
     Args:
         metrics_port: where to serve them; 0 takes a free port, and without it they are not served.
         metrics_host: the address to listen on; 0.0.0.0 for all of this machine's.
-        integrity_check_seconds: at this age the last full check of the database is repeated, by one process of all.
+        integrity_check_seconds: at this age the last full check of the database is repeated, at twice this age at the
+            latest, by one process of all.
     """
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     metrics_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     metrics_host: str = "127.0.0.1"
-    integrity_check_seconds: Annotated[float, Field(gt=0)] = 600.0
+    # The alert BroadcastCheckTooOld allows an hour.
+    integrity_check_seconds: Annotated[float, Field(gt=0, le=1800)] = 600.0
 
 
 def read_metrics_settings() -> MetricsSettings:
@@ -108,10 +118,11 @@ def metrics_served(settings: MetricsSettings, database_url: str) -> Iterator[int
     registry.register(REGISTRY)
     try:
         server, serving = start_http_server(settings.metrics_port, settings.metrics_host, registry)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        # The latter for what can not even be asked about, such as a name of 64 letters.
+        reason = error.strerror or error if isinstance(error, OSError) else "no name or address of a machine"
         raise SettingsInvalid(
-            f"METRICS_PORT: can not listen on {settings.metrics_host}, port {settings.metrics_port}: "
-            f"{error.strerror or error}"
+            f"METRICS_PORT: can not listen on {settings.metrics_host}, port {settings.metrics_port}: {reason}"
         ) from error
     stop = threading.Event()
     max_age = timedelta(seconds=settings.integrity_check_seconds)
@@ -133,16 +144,15 @@ class _Database(Collector):
     def __init__(self, url: str) -> None:
         self._url = url
         self._drift: int | None = None
-        self._one_at_a_time = threading.Lock()
+        self._asking = threading.Lock()
+        self._answer: Future[_Rows] | None = None
 
     def collect(self) -> Iterator[Metric]:
+        rows: _Rows = []
         try:
-            with self._one_at_a_time, _connection(self._url) as conn, conn.transaction():
-                conn.execute(QUERIES["limit_statements"], {"milliseconds": _STATEMENT_MILLISECONDS})
-                rows = conn.execute(QUERIES["broadcast_metrics"]).fetchall()
-        except psycopg.Error as error:
-            log.warning("metrics.database_away", reason=type(error).__name__, sqlstate=error.sqlstate)
-            rows = []
+            rows = self._ask().result(_SCRAPE_SECONDS)
+        except (psycopg.Error, TimeoutError) as error:
+            _warn("metrics.database_away", error)
         yield GaugeMetricFamily("broadcast_manager_database_up", "Whether the database answered.", value=bool(rows))
         yield from _families(rows)
         if self._drift is not None:
@@ -151,6 +161,14 @@ class _Database(Collector):
                 "Objects of the rule that are not as this release made them (broadcast-manager doctor names them).",
                 value=self._drift,
             )
+
+    def _ask(self) -> Future[_Rows]:
+        """The answer to the question that is under way; it is asked now where none is."""
+        with self._asking:
+            if self._answer is None or self._answer.done():
+                self._answer = Future()
+                threading.Thread(target=_read_figures, args=(self._url, self._answer), daemon=True).start()
+            return self._answer
 
     def keep_checking(self, max_age: timedelta, stop: threading.Event) -> None:
         """Have the full check made whenever the last one, by whichever process, is older than max_age."""
@@ -165,12 +183,48 @@ class _Database(Collector):
                 level = logging.ERROR if violations or self._drift else logging.INFO
                 log.log(level, "integrity.checked", violations=violations, drift=self._drift)
             except psycopg.Error as error:
-                log.warning("integrity.not_checked", reason=type(error).__name__, sqlstate=error.sqlstate)
+                _warn("integrity.not_checked", error)
                 pause = min(pause, _RETRY_SECONDS)
             stop.wait(pause)
 
 
-def _families(rows: list[tuple[Any, ...]]) -> Iterator[Metric]:
+def _read_figures(url: str, answer: Future[_Rows]) -> None:
+    try:
+        with _connection(url) as conn, _hung_up(conn, _QUERY_SECONDS), conn.transaction():
+            conn.execute(QUERIES["limit_statements"], {"milliseconds": _STATEMENT_MILLISECONDS})
+            rows = conn.execute(QUERIES["broadcast_metrics"]).fetchall()
+    except Exception as error:
+        answer.set_exception(error)
+    else:
+        answer.set_result(rows)
+
+
+@contextmanager
+def _hung_up(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
+    """End a connection by force that is not done with it in time, which libpq does not."""
+    with socket.socket(fileno=os.dup(conn.fileno())) as line:
+
+        def hang_up() -> None:
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(seconds, hang_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _warn(event: str, error: psycopg.Error | TimeoutError) -> None:
+    # A connection that can not be had has no SQLSTATE: only the text's first line says why.
+    sqlstate = error.sqlstate if isinstance(error, psycopg.Error) else None
+    log.warning(event, reason=type(error).__name__, sqlstate=sqlstate, description=str(error).partition("\n")[0])
+
+
+def _families(rows: _Rows) -> Iterator[Metric]:
     families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
     for name, documentation, label, label_value, value in rows:
         kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
@@ -181,10 +235,4 @@ def _families(rows: list[tuple[Any, ...]]) -> Iterator[Metric]:
 
 
 def _connection(url: str) -> psycopg.Connection[Any]:
-    return psycopg.connect(
-        url,
-        autocommit=True,
-        connect_timeout=_CONNECT_SECONDS,
-        prepare_threshold=None,
-        application_name="broadcast-manager metrics",
-    )
+    return psycopg.connect(url, **connection_options(url, "metrics"))

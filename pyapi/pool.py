@@ -21,6 +21,7 @@ _CONNECTION: dict[str, Any] = {
     # Seconds, and milliseconds for the last: a server that vanished without a word is noticed.
     "connect_timeout": 5,
     "keepalives_idle": 10,
+    "keepalives_interval": 10,
     "tcp_user_timeout": 10_000,
 }
 

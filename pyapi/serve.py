@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,9 +34,10 @@ from pyapi.app import create_app
 from pyapi.database import DatabaseUrlError, database_url
 from pyapi.embedded import EmbeddedServerError, embedded_server
 from pyapi.metrics import MetricsSettings, metrics_served, read_metrics_settings
+from pyapi.pool import connection_options
 from pyapi.queries import QUERIES
 from pyapi.settings import Settings, SettingsInvalid, read_settings
-from pyapi.web_server import listen, web_server
+from pyapi.web_server import WebServer, listen, web_server
 from pyapi.worker_settings import worker_settings_if_any
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,6 +56,10 @@ WRONG_USE = 2
 
 class ServeError(Exception):
     """It can not start; the message is for the person who started it."""
+
+
+class WorkerEnded(Exception):
+    """The worker ended by itself; the message is for the person who started it."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +81,19 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code: 0 when it was stopped, 1 when it could not go on, 2 for wrong use, as a port that is taken.
     """
-    # A terminated server cleans up like an interrupted one; uvicorn gives the signal back to this handler.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    logs.configure()
     try:
+        # A terminated server cleans up like an interrupted one; uvicorn gives the signal back to this handler. The
+        # Makefile has the interrupt ignored for as long as Python imports.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        logs.configure()
         serve(_port(), Path(arguments[0]) if arguments else DATA)
     except KeyboardInterrupt:
         _say("\nStopped.")
     except (DatabaseUrlError, ServeError, SettingsInvalid) as error:
         _say(str(error), sys.stderr)
         return WRONG_USE
-    except (CommandError, DBAPIError, EmbeddedServerError, psycopg.Error) as error:
+    except (CommandError, DBAPIError, EmbeddedServerError, WorkerEnded, psycopg.Error) as error:
         _say(str(error).strip(), sys.stderr)
         return 1
     return 0
@@ -99,29 +107,29 @@ def serve(port: int, folder: Path) -> None:
         folder: where an embedded server keeps its data.
 
     Raises:
-        ServeError: there is no checkout around, or the port is taken.
-        DatabaseUrlError, SettingsInvalid: DATABASE_URL or JWT_SECRET_KEY can not be used.
+        ServeError: there is no checkout around, the port is taken, or there is none after METRICS_PORT.
+        DatabaseUrlError, SettingsInvalid: DATABASE_URL, JWT_SECRET_KEY or a setting of the metrics can not be used.
+        WorkerEnded: the worker did.
         EmbeddedServerError: the embedded PostgreSQL did not start.
         CommandError, sqlalchemy.exc.DBAPIError, psycopg.Error: the database refused.
         KeyboardInterrupt: it was stopped.
     """
     if not (ROOT / "alembic.ini").exists() or not (ROOT / "demo" / "dashboard.sql").exists():
         raise ServeError("pyapi.serve needs the project's checkout around it; elsewhere: broadcast-manager api")
+    metrics = _metrics_settings()
     # Before anything else starts, so that a taken port leaves nothing behind.
     with _listening(port) as listener, _database(folder) as place:
         demo_users = _upgrade_and_fill(place)
         settings = _settings(place)
-        with (
-            _telegram(place) as telegram_url,
-            _worker(place),
-            metrics_served(_metrics_settings(), settings.database_url),
-        ):
+        with _telegram(place) as telegram_url, metrics_served(metrics, settings.database_url):
             app = create_app(settings, worker_settings_if_any())
 
             def tell() -> None:
                 _tell(listener.getsockname()[1], telegram_url, demo_users)
 
-            web_server(app, on_started=tell).run(sockets=[listener])
+            server = web_server(app, on_started=tell)
+            with _worker(place, metrics, server):
+                server.run(sockets=[listener])
 
 
 @contextmanager
@@ -165,7 +173,7 @@ def _make_role(conn: psycopg.Connection[Any], role: str, options: LiteralString)
 
 
 def _upgrade_and_fill(place: Place) -> list[str]:
-    with psycopg.connect(place.owner_url, autocommit=True, connect_timeout=10) as conn:
+    with psycopg.connect(place.owner_url, **connection_options(place.owner_url, "serve")) as conn:
         made_now = conn.execute(QUERIES["has_users_table"]).fetchone() is None
         config = Config(ROOT / "alembic.ini")
         config.attributes["url"] = place.owner_url
@@ -211,26 +219,46 @@ def _telegram(place: Place) -> Iterator[str | None]:
 
 
 @contextmanager
-def _worker(place: Place) -> Iterator[None]:
+def _worker(place: Place, metrics: MetricsSettings, server: WebServer) -> Iterator[None]:
+    """A worker, which takes the server with it where it ends by itself.
+
+    Raises:
+        WorkerEnded: it did.
+    """
     if not os.environ.get("TELEGRAM_BOT_TOKEN"):
         yield
         return
     os.environ["WORKER_DATABASE_URL"] = place.worker_url
-    port = _metrics_settings().metrics_port
+    # Ctrl-C in a terminal is for this process alone; SIGTERM ends a worker silently that is still importing.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     with subprocess.Popen(
         [sys.executable, "-c", "from pyapi.cli import app; app()", "worker"],
-        env=os.environ | {"METRICS_PORT": str(port and port + 1)},
+        env=os.environ | {"METRICS_PORT": str(metrics.metrics_port and metrics.metrics_port + 1)},
     ) as process:
+
+        def watch() -> None:
+            process.wait()
+            server.should_exit = True
+
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+            threading.Thread(target=watch, daemon=True).start()
             yield
+            if process.poll() is not None:
+                raise WorkerEnded(
+                    f"The worker has ended (exit code {process.returncode}; above it says why): nothing would be sent."
+                )
         finally:
             process.terminate()
 
 
 def _metrics_settings() -> MetricsSettings:
     # On by itself, on any free port, which the log tells; the worker takes the one after METRICS_PORT.
-    os.environ.setdefault("METRICS_PORT", "0")
-    return read_metrics_settings()
+    os.environ["METRICS_PORT"] = os.environ.get("METRICS_PORT") or "0"
+    settings = read_metrics_settings()
+    if settings.metrics_port == 65535:
+        raise ServeError("METRICS_PORT must leave a port for the worker, the one after it: 65534 at most")
+    return settings
 
 
 def _settings(place: Place) -> Settings:

@@ -1,13 +1,15 @@
 """`make serve`: one command that starts everything, stops everything, and finds what was there."""
 
 import os
+import random
 import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,15 +30,19 @@ def serving(folder: Path, **environment: str) -> Iterator[tuple[str, list[str]]]
     """Run it until it says that Ctrl-C stops it; gives its address and what it said, and stops it in the end."""
     said: list[str] = []
     keep = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "JWT_SECRET_KEY"}}
-    with subprocess.Popen(
-        [sys.executable, "-m", "pyapi.serve", str(folder)],
-        cwd=ROOT,
-        env={**keep, "PORT": "0", **environment},
-        stdout=subprocess.PIPE,
-        text=True,
-        # Ctrl-C reaches everything that was started in a terminal, the embedded server too.
-        start_new_session=True,
-    ) as process:
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            [sys.executable, "-m", "pyapi.serve", str(folder)],
+            cwd=ROOT,
+            env={**keep, "PORT": "0", **environment},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            # Ctrl-C reaches everything that was started in a terminal, the embedded server too.
+            start_new_session=True,
+        ) as process,
+    ):
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -49,7 +55,10 @@ def serving(folder: Path, **environment: str) -> Iterator[tuple[str, list[str]]]
         finally:
             os.killpg(process.pid, signal.SIGINT)
             said.extend(process.stdout)
-            assert process.wait() == 0, said
+            code = process.wait()
+            errors.seek(0)
+            told = errors.read()
+            assert (code, "Traceback" in told) == (0, False), (said, told)
     assert said[-1] == "Stopped.\n"
 
 
@@ -161,6 +170,7 @@ def run(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
 
 
@@ -178,6 +188,8 @@ def test_port_that_is_taken_is_told_and_nothing_starts(tmp_path: Path) -> None:
     [
         ({"PORT": "http"}, "PORT must be a number"),
         ({"PORT": "70000"}, "PORT must be a number"),
+        ({"PORT": "0", "METRICS_PORT": "65535"}, "65534 at most"),
+        ({"PORT": "0", "METRICS_PORT": "none"}, "METRICS_PORT: Input should be a valid integer"),
         ({"PORT": "0", "DATABASE_URL": "mysql://x"}, "must begin with postgresql://"),
         ({"PORT": "0", "JWT_SECRET_KEY": "short", "DATABASE_URL": ""}, "JWT_SECRET_KEY is too short"),
     ],
@@ -188,10 +200,53 @@ def test_wrong_use_is_one_sentence(tmp_path: Path, environment: dict[str, str], 
 
 
 def test_application_is_no_owner(tmp_path: Path) -> None:
-    with serving(tmp_path / "data") as (url, _):
+    # An empty variable is one that is not set.
+    with serving(tmp_path / "data", METRICS_PORT="") as (url, _):
         assert httpx.get(f"{url}/api/health").status_code == 200
         with connect(superuser_url(tmp_path / "data")) as conn:
-            users = conn.execute(
-                "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'broadcast-manager%'"
-            ).fetchall()
-    assert users == [("paygateprime_api",)]
+
+            def users() -> list[tuple[str]]:
+                return conn.execute(
+                    "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'broadcast-manager%'"
+                    " ORDER BY usename"
+                ).fetchall()
+
+            until(lambda: users() == [("paygateprime_api",), ("paygateprime_worker",)], "API and worker")
+
+
+def test_worker_that_ends_by_itself_is_told_and_ends_it(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        # Free together, so that the worker's alone is taken.
+        while True:
+            workers = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            metrics = workers.getsockname()[1] - 1
+            with suppress(OSError), socket.create_server(("127.0.0.1", metrics)):
+                break
+        done = run(tmp_path / "data", PORT="0", METRICS_PORT=str(metrics))
+    assert done.returncode == 1, done.stderr
+    assert f"METRICS_PORT: can not listen on 127.0.0.1, port {metrics + 1}" in done.stderr
+    assert done.stderr.endswith("The worker has ended (exit code 2; above it says why): nothing would be sent.\n")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data" / "cluster" / "postmaster.pid").exists()
+
+
+def test_ctrl_c_while_python_still_imports_shows_no_traceback() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\nserve: install\n\t@")[2].partition("\n")[0]
+    command = recipe.replace("$(BIN)/python", sys.executable)
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    delays = [random.Random(seed).uniform(0, 1) for _ in range(8)]
+    for delay in delays:
+        with subprocess.Popen(
+            ["/bin/sh", "-c", command],
+            cwd=ROOT,
+            env=os.environ | {"PORT": "0", "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(delay)
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate()
+        assert "Traceback" not in said, (delay, said)

@@ -9,6 +9,7 @@ import pytest
 
 from pyapi.web_server import _GRACE_SECONDS
 from pyapi.worker import _GRACE
+from tests.databases import ROOT
 from tests.deployment.files import UNITS, parse_command, unit_values
 
 SERVICES = [path for path in UNITS if path.suffix == ".service"]
@@ -57,5 +58,13 @@ def test_service_has_no_privileges_and_its_secrets_in_a_file_of_its_own(unit: Pa
     assert unit_values(text, "DynamicUser") == ["yes"]
     assert unit_values(text, "CapabilityBoundingSet") == [""]
     name = unit.name.split("-")[-1].split(".")[0].rstrip("@")
-    assert unit_values(text, "EnvironmentFile") == [f"/etc/broadcast-manager/{name}.env"]
+    # The first has the secrets, and must be there.
+    assert unit_values(text, "EnvironmentFile")[0] == f"/etc/broadcast-manager/{name}.env"
     assert not unit_values(text, "Environment")
+
+
+def test_each_worker_may_have_settings_of_its_own() -> None:
+    # Two that are given one METRICS_PORT would end each other's start for ever.
+    unit = (ROOT / "ops" / "systemd" / "broadcast-manager-worker@.service").read_text()
+    assert unit_values(unit, "EnvironmentFile")[1:] == ["-/etc/broadcast-manager/worker-%i.env"]
+    assert "| `/etc/broadcast-manager/worker-1.env`, `worker-2.env` |" in (ROOT / "docs" / "deployment.md").read_text()

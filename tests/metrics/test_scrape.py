@@ -7,12 +7,15 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 
 import httpx
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
-from pyapi.metrics import MetricsSettings, metrics_served
+from pyapi import logs, metrics
+from pyapi.metrics import MetricsSettings, metrics_served, read_metrics_settings
 from pyapi.settings import SettingsInvalid
 from pyapi.worker import run_round
 from pyapi.worker_settings import WorkerSettings
@@ -22,6 +25,7 @@ from tests.databases import ROOT, connect
 from tests.delivery.broadcasts import Conn, add_broadcast
 from tests.delivery.calls import claim
 from tests.delivery.telegram import Telegram, until
+from tests.metrics.line import line_to
 from tests.metrics.scrape import Scrape
 
 SERVED = MetricsSettings(metrics_port=0)
@@ -77,6 +81,61 @@ def test_a_database_that_is_away_is_told_and_the_rest_is_served(capsys: pytest.C
     assert "Traceback" not in written.out + written.err
 
 
+def test_a_server_that_falls_silent_under_way_costs_its_figures_only(
+    conn: Conn, worker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "_SCRAPE_SECONDS", 0.5)
+    monkeypatch.setattr(metrics, "_QUERY_SECONDS", 2)
+    waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'broadcast_integrity_check'::regclass"
+    with line_to(worker_url) as line, metrics_served(SERVED, line.url) as port:
+        assert checked(port).value("database_up") == 1
+        with conn.transaction():
+            conn.execute("LOCK TABLE broadcast_integrity_check")
+            asking = threading.Thread(target=Scrape, args=[port])
+            asking.start()
+            until(lambda: conn.execute(waiting).fetchone() is not None, "the question is under way")
+            line.silent.set()
+            asking.join()
+        for _ in range(3):
+            seen = Scrape(port)
+            assert seen.value("database_up") == 0
+            assert seen.value("claims_total") is not None
+        line.silent.clear()
+        # The answer that was lost never comes: who waits for it waits in vain.
+        until(lambda: Scrape(port).value("database_up") == 1, "it asks anew")
+
+
+def test_many_hosts_that_do_not_answer_cost_no_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "_SCRAPE_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        # Each takes its connect_timeout, which is the operator's to say: two minutes in all.
+        hosts = ",".join([f"127.0.0.1:{silent.getsockname()[1]}"] * 12)
+        with metrics_served(SERVED, f"postgresql://nobody@{hosts}/nowhere?connect_timeout=10") as port:
+            assert Scrape(port).value("database_up") == 0
+
+
+def test_what_the_url_says_itself_goes_before_our_own_settings(worker_url: str) -> None:
+    mark = "&" if "?" in worker_url else "?"
+    with metrics._connection(f"{worker_url}{mark}connect_timeout=77") as connection:
+        told = connection.info.get_parameters()
+    assert (told["connect_timeout"], told["tcp_user_timeout"]) == ("77", "10000")
+
+
+def test_log_tells_why_no_connection_is_to_be_had(worker_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure()
+    place = conninfo_to_dict(worker_url)
+    with line_to(worker_url) as line:
+        gone = f"postgresql://nobody:s3cret-no-one@127.0.0.1:1/{place['dbname']}"
+        missing = line.url.replace(f"/{place['dbname']}", "/no_such_database")
+        for url, words in (gone, "Connection refused"), (missing, 'database "no_such_database" does not exist'):
+            with metrics_served(SERVED, url) as port:
+                Scrape(port)
+            lines = [json.loads(text) for text in capsys.readouterr().err.splitlines()]
+            [told] = {text["description"] for text in lines if text["event"] == "metrics.database_away"}
+            assert words in told
+            assert "s3cret" not in str(lines)
+
+
 def test_requests_are_counted_by_route_and_never_by_path(person: Person, base_url: str) -> None:
     with metrics_served(SERVED, "postgresql://nobody@127.0.0.1:1/nowhere") as port:
         before = Scrape(port)
@@ -129,6 +188,22 @@ def test_a_port_that_is_taken_is_told() -> None:
             metrics_served(MetricsSettings(metrics_port=port), "postgresql://nobody@127.0.0.1:1/nowhere"),
         ):
             pass
+
+
+@pytest.mark.parametrize("host", ["x" * 64, "a..b", "192.0.2.1"])
+def test_an_address_that_is_nobodys_is_told(host: str) -> None:
+    with (
+        pytest.raises(SettingsInvalid, match=f"METRICS_PORT: can not listen on {host}, port 0: "),
+        metrics_served(MetricsSettings(metrics_port=0, metrics_host=host), "postgresql://nobody@127.0.0.1:1/nowhere"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan", "1e300", "0", "1801"])
+def test_a_check_that_the_alert_would_miss_is_refused(seconds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTEGRITY_CHECK_SECONDS", seconds)
+    with pytest.raises(SettingsInvalid, match=r"^INTEGRITY_CHECK_SECONDS: Input should be (less|greater) than"):
+        read_metrics_settings()
 
 
 def test_the_command_serves_them_on_a_port_of_their_own(world: World) -> None:

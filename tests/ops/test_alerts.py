@@ -40,8 +40,8 @@ def test_each_alert_is_tried() -> None:
 
 def test_each_alert_says_what_to_do_and_has_its_entry_in_the_runbook() -> None:
     for rule in rules():
-        assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
-        assert rule["annotations"]["runbook_url"] == f"docs/runbook.md#{rule['alert'].lower()}"
+        assert set(rule["annotations"]) == {"summary", "description", "runbook"}
+        assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
         assert rule["labels"]["severity"] in ("critical", "warning")
     entries = re.split(r"^## ", RUNBOOK.read_text(), flags=re.MULTILINE)[1:]
     assert sorted(entry.split("\n")[0] for entry in entries) == sorted(rule["alert"] for rule in rules())

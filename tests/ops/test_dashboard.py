@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -17,6 +18,7 @@ import yaml
 from pydantic import SecretStr
 
 from pyapi.metrics import MetricsSettings, metrics_served
+from pyapi.serve import _fill
 from pyapi.settings import Settings
 from pyapi.worker import run_worker
 from pyapi.worker_settings import WorkerSettings
@@ -30,6 +32,7 @@ from tests.delivery.telegram import Telegram, until
 from tests.ops import sql_exporter
 from tests.ops.test_alerts import rules
 
+METRICS = ROOT / "docs" / "metrics.md"
 BOARD = ROOT / "ops" / "grafana" / "broadcast-manager.json"
 
 
@@ -166,6 +169,9 @@ def prometheus(
         stack.callback(asked.close)
         until(asked.ready, "Prometheus is ready")
         with connect(database) as conn:
+            # The data that make serve has.
+            with conn.transaction():
+                _fill(conn)
             conn.execute("UPDATE broadcast_manager_settings SET messages_per_second = NULL, chat_interval = NULL")
             broadcasts = [add_broadcast(conn) for _ in range(2)]
             telegram.order("kicked", method="sendMessage", chat_id=broadcasts[0].open_id)
@@ -184,37 +190,55 @@ def test_each_query_of_the_dashboard_has_a_result(prometheus: Prometheus, query:
     until(lambda: prometheus.ask(query), query)
 
 
-def test_each_alert_can_be_asked(prometheus: Prometheus) -> None:
-    for rule in rules():
-        prometheus.ask(rule["expr"])
+def names_in(text: str) -> set[str]:
+    """The metrics that a text asks for."""
+    return set(re.findall(r"\b(?:broadcast_manager|sql_exporter)_\w+", text))
 
 
-FIGURES = sorted(
-    {
-        "broadcast_manager_channels",
-        "broadcast_manager_violations",
-        "broadcast_manager_rule_part_in_force",
-        "broadcast_manager_switched_off",
-        "broadcast_manager_due",
-        "broadcast_manager_drift_objects",
-        "broadcast_manager_parts_last_day",
-        "broadcast_manager_rows_inserted_total",
-        "broadcast_manager_check_timestamp_seconds",
-    }
-)
+def names_of(prometheus: Prometheus, job: str) -> set[str]:
+    """Our metrics that a job serves."""
+    found = prometheus.ask(f'count by (__name__) ({{__name__=~"broadcast_manager_.+", job="{job}"}})')
+    return {series["metric"]["__name__"] for series in found}
 
 
-@pytest.mark.parametrize("figure", FIGURES)
-def test_the_exporter_serves_the_figures_that_python_serves(prometheus: Prometheus, figure: str) -> None:
-    def series(job: str) -> set[tuple[tuple[str, str], ...]]:
-        theirs = {"__name__", "job", "instance", "sql_job", "driver", "host", "database", "user"}
-        found = prometheus.ask(f'{figure}{{job="{job}"}}')
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_each_alert_asks_for_what_is_there(prometheus: Prometheus, rule: dict[str, Any]) -> None:
+    prometheus.ask(rule["expr"])
+    for name in names_in(rule["expr"]):
+        until(lambda name=name: prometheus.ask(name), name)  # type: ignore[misc]
+
+
+def listed(section: str) -> set[str]:
+    """The metrics of a section of docs/metrics.md."""
+    text = re.split(r"^## ", METRICS.read_text(), flags=re.MULTILINE)
+    [found] = [part for part in text if part.startswith(f"{section}\n")]
+    return set(re.findall(r"^\| `(broadcast_manager_\w+)`", found, re.MULTILINE))
+
+
+def test_the_exporter_serves_the_figures_that_python_serves(prometheus: Prometheus) -> None:
+    theirs = {"job", "instance", "sql_job", "driver", "host", "database", "user"}
+
+    def figures(job: str) -> set[tuple[tuple[tuple[str, str], ...], str]]:
+        found = prometheus.ask(f'{{__name__=~"{"|".join(of_both)}", job="{job}"}}')
         return {
-            (*sorted((k, v) for k, v in s["metric"].items() if k not in theirs), ("", s["value"][1])) for s in found
+            (
+                tuple(sorted((label, value) for label, value in s["metric"].items() if label not in theirs)),
+                # They look at different moments.
+                s["value"][1] if "_age_" not in s["metric"]["__name__"] else "",
+            )
+            for s in found
         }
 
-    until(lambda: series("broadcast-manager-sql"), "the exporter's figures")
-    until(lambda: series("broadcast-manager") == series("broadcast-manager-sql"), f"{figure} alike")
+    of_both = listed("Of the database") - {"broadcast_manager_database_up"}
+    until(lambda: names_of(prometheus, "broadcast-manager-sql") == of_both, "what docs/metrics.md says of the exporter")
+    until(lambda: figures("broadcast-manager") == figures("broadcast-manager-sql"), "the same, and alike")
+
+
+def test_docs_name_the_alerts_to_leave_out_where_only_the_exporter_runs() -> None:
+    asked = {rule["alert"]: {name.removesuffix("_count") for name in names_in(rule["expr"])} for rule in rules()}
+    of_processes = {alert for alert, names in asked.items() if names & listed("Of the process")}
+    [sentence] = re.findall(r"With it alone, leave out .*", METRICS.read_text())
+    assert set(re.findall(r"`(Broadcast\w+)`", sentence)) == of_processes
 
 
 def test_the_exporters_configuration_holds_todays_fingerprint() -> None:

@@ -16,6 +16,7 @@ URLS = [
     "postgresql://me:p%40ss%2Fw%3F@db.example:5433/telepaypsql?sslmode=require&connect_timeout=3",
     "postgresql://me@/telepaypsql?host=/run/socket&port=5433",
     "postgresql://me@%2Frun%2Fsocket/telepaypsql",
+    f"postgresql://me@/telepaypsql?host=/run/{'x' * 64}/..",
     "postgresql:///telepaypsql?host=/run/socket&user=me&password=se%20cret",
     "postgresql://[::1]:5432/telepaypsql?options=-c%20search_path%3Dpublic",
     "postgresql://one:5432,two:5433/telepaypsql?target_session_attrs=read-write",
@@ -63,6 +64,8 @@ def test_a_missing_url_is_told(value: str | None, monkeypatch: pytest.MonkeyPatc
         "postgresql+asyncpg://me:secret@db.example/telepaypsql",
         "postgresql://me:secret@db.example/telepaypsql?no_such_parameter=1",
         "postgresql://me:secret%zz@db.example/telepaypsql",
+        f"postgresql://me:secret@{'x' * 64}/telepaypsql",
+        "postgresql://me:secret@db..example,two/telepaypsql",
     ],
 )
 def test_an_invalid_url_is_told_without_its_password(url: str) -> None:
