@@ -52,7 +52,7 @@ def test_every_setting_is_on_the_page() -> None:
 
 def test_default_of_a_library_s_setting_is_the_library_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
-    assert settings.OTHERS["FORWARDED_ALLOW_IPS"][0] == uvicorn.Config("").forwarded_allow_ips
+    assert settings.OTHERS["FORWARDED_ALLOW_IPS"][0] == uvicorn.Config("", log_config=None).forwarded_allow_ips
 
 
 def test_page_of_the_api_names_every_call() -> None:
