@@ -52,7 +52,7 @@ soak: install
 	$(BIN)/python -m tests.trust.soak $(ARGS)
 
 # The long forms of what tests/trust and tests/delivery show: the soak, fifty crashes, API and workers killed fifty times, every
-# interleaving, restores, replication. Some twenty minutes.
+# interleaving, restores, replication. Some ten minutes.
 trust: install
 	$(BIN)/python -m tests.trust.soak $(ARGS)
 	$(BIN)/python -m tests.trust.crashes $(ARGS)

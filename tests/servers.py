@@ -1,10 +1,12 @@
 """The PostgreSQL that the tests run on: pick one, say which, run it."""
 
+import gc
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -83,19 +85,12 @@ def _find_url() -> Server:
 
 def _find_testcontainers() -> Server:
     image = os.environ.get("TEST_POSTGRES_IMAGE", DEFAULT_IMAGE)
-    try:
-        import docker
-        from docker.errors import DockerException
-    except ImportError as error:
-        raise ServerMissing("testcontainers is not installed (extra dev)") from error
-    try:
-        client = docker.from_env(timeout=5)
-        try:
-            client.ping()
-        finally:
-            client.close()
-    except DockerException as error:
-        raise ServerMissing(f"no Docker daemon answers: {error}") from error
+    if missing := _why_docker_is_missing():
+        # Where nobody answers the library leaves its socket to the collector, which would tell of it whenever it comes.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+        raise ServerMissing(missing)
 
     @contextmanager
     def run() -> Iterator[str]:
@@ -112,6 +107,23 @@ def _find_testcontainers() -> Server:
             container.stop()
 
     return Server("testcontainers", f"testcontainers, image {image}", run)
+
+
+def _why_docker_is_missing() -> str | None:
+    try:
+        import docker
+        from docker.errors import DockerException
+    except ImportError:
+        return "testcontainers is not installed (extra dev)"
+    try:
+        client = docker.from_env(timeout=5)
+        try:
+            client.ping()
+        finally:
+            client.close()
+    except DockerException as error:
+        return f"no Docker daemon answers: {error}"
+    return None
 
 
 def _find_embedded() -> Server:
