@@ -31,11 +31,11 @@ demo: install
 # Dashboard and API on http://127.0.0.1:8080, until Ctrl-C: make serve, or PORT=8081 make serve. Python hears Ctrl-C when it has
 # imported what it needs; before, it would show where it was.
 serve: install
-	@trap '' INT; exec $(BIN)/python -m pyapi.serve
+	@trap '' INT; exec $(BIN)/python -m demo.serve
 
 # The pictures of docs/dashboard.md, by an installed Chromium.
 screenshots: install
-	$(BIN)/python -m tests.dashboard.screenshots
+	$(BIN)/python -m tools.screenshots
 
 # As many processes as there are cores; make test JOBS=0 runs in one, as -s and --pdb need it.
 JOBS ?= logical
@@ -74,35 +74,35 @@ interleavings: install
 
 # What doctor compares with, read off a database that was built from sql/.
 fingerprint: install
-	$(BIN)/python -m tests.fingerprint
-	$(BIN)/python -m tests.ops.sql_exporter
+	$(BIN)/python -m tools.fingerprint
+	$(BIN)/python -m tools.sql_exporter
 
 # The rule against other ways of keeping it, side by side; ARGS="--pg=system" on an installed PostgreSQL.
 bench: install
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m tools.benchmarks $(ARGS)
 
 # The same, growing to ten million channels.
 bench-full: install
-	$(BIN)/python -m benchmarks --full $(ARGS)
+	$(BIN)/python -m tools.benchmarks --full $(ARGS)
 
 # What clients feel while a live database is upgraded: make bench-live CHANNELS=2000000
 CHANNELS ?= 300000
 LIVE_PICTURE ?= docs/performance/live.png
 
 bench-live: install
-	$(BIN)/python -m benchmarks.live --channels $(CHANNELS) --picture $(LIVE_PICTURE) $(ARGS)
+	$(BIN)/python -m tools.benchmarks.live --channels $(CHANNELS) --picture $(LIVE_PICTURE) $(ARGS)
 
 # The backfill against one bare INSERT ... SELECT.
 bench-backfill: install
-	$(BIN)/python -m benchmarks.backfill --channels $(CHANNELS) $(ARGS)
+	$(BIN)/python -m tools.benchmarks.backfill --channels $(CHANNELS) $(ARGS)
 
 # Claiming and finishing broadcasts against other queues, growth of the tables, from a click to the first request, and to both messages.
 bench-delivery: install
-	$(BIN)/python -m benchmarks.delivery $(ARGS)
+	$(BIN)/python -m tools.benchmarks.delivery $(ARGS)
 
 # What a scrape costs at a million channels.
 bench-metrics: install
-	$(BIN)/python -m benchmarks.metrics $(ARGS)
+	$(BIN)/python -m tools.benchmarks.metrics $(ARGS)
 
 # The documentation as a site in site/; to read it: python -m http.server --directory site --bind 127.0.0.1
 docs: install
@@ -110,7 +110,7 @@ docs: install
 
 # docs/reference/, written anew from the database's comments, the commands, the settings and the API.
 reference: install
-	$(BIN)/python -m reference
+	$(BIN)/python -m tools.reference
 
 # Wheel and source archive, to the same bytes each time.
 dist: install
@@ -133,7 +133,7 @@ revision: install
 		file=$$(ls migrations/versions/"$$n"_*.py); touch "$${file%.py}.up.sql" "$${file%.py}.down.sql"
 
 psql: install
-	$(BIN)/python -m pyapi.embedded .pgdata
+	$(BIN)/python -m demo.embedded .pgdata
 
 # Takes the newest releases that the ranges in pyproject.toml allow: make lock UPGRADE=--upgrade
 lock: install

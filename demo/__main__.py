@@ -7,8 +7,8 @@ import psycopg
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from pyapi.database import DatabaseUrlError
-from pyapi.embedded import EmbeddedServerError
+from demo.embedded import EmbeddedServerError
+from pyapi.database_url import DatabaseUrlError
 from pyapi.errors import RuleError
 
 from .errors import DemoError

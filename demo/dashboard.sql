@@ -16,7 +16,7 @@ FROM (
     ('d2f0b7c4-63a9-4e18-8c5d-97e1f4a02b36', 'operator', 'operator@example.org', 400)
 ) AS u (user_id, username, email, days_here);
 
-INSERT INTO public.broadcast_manager_operators (user_id)
+INSERT INTO broadcast.operators (user_id)
 VALUES ('d2f0b7c4-63a9-4e18-8c5d-97e1f4a02b36');
 
 INSERT INTO public.main_clients_database (
@@ -153,5 +153,5 @@ FROM (
 WHERE b.open_channel_id = s.open_id;
 
 -- Five failures in a row are a matter of half a minute here, not of an hour and a quarter.
-UPDATE public.broadcast_manager_settings
+UPDATE broadcast.settings
 SET retry_pause = '2 seconds', max_retry_pause = '10 seconds';

@@ -16,7 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from pyapi import Channel, RuleError, typed_errors
-from pyapi.integrity import find_violations
+from pyapi.checks.violations import find_violations
 
 from . import clients
 from .errors import DemoError
@@ -199,7 +199,7 @@ def _show_quarantine(conn: Connection, console: Console) -> None:
         " concat_ws(' / ', q.broadcast_row ->> 'open_channel_id',"
         "  q.broadcast_row ->> 'closed_channel_id'),"
         " q.broadcast_row ->> 'total_broadcasts', b.closed_channel_id, u.username"
-        " FROM broadcast_manager_quarantine AS q"
+        " FROM broadcast.quarantine AS q"
         " LEFT JOIN broadcast_manager AS b ON b.id = q.broadcast_id"
         " LEFT JOIN registered_users AS u ON u.user_id = b.client_id"
         " ORDER BY q.reason, q.id"
@@ -209,7 +209,7 @@ def _show_quarantine(conn: Connection, console: Console) -> None:
             "owner_corrected": f"stays, owner now {owner}",
         }.get(reason, "taken out, kept here with its history")
         table.add_row(f"[yellow]{reason}", pair, sent, became)
-    console.print("\n[bold]broadcast_manager_quarantine: the rows that did not fit, and why")
+    console.print("\n[bold]broadcast.quarantine: the rows that did not fit, and why")
     console.print(table)
 
 

@@ -13,8 +13,8 @@ import psycopg
 from psycopg import sql
 from rich.console import Console
 
-from pyapi.database import database_url
-from pyapi.embedded import EmbeddedServerError, embedded_server, server_binaries
+from demo.embedded import EmbeddedServerError, embedded_server, server_binaries
+from pyapi.database_url import database_url
 from pyapi.project_file import project_file
 
 from .errors import DemoError
@@ -23,7 +23,7 @@ OWNER = "paygateprime"
 DATABASE = "telepaypsql"
 MARK = "broadcast_manager_demo"
 MARK_COMMENT = "Made by the demo of broadcast-manager, which drops what it made when it ends or when it is run again."
-VERSION_TABLE = "broadcast_manager_alembic_version"
+VERSION_TABLE = "alembic_version"
 OLD_TABLES = ("registered_users", "main_clients_database", "broadcast_manager")
 OLD_TYPES = ("currency_type", "network_type")
 

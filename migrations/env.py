@@ -1,22 +1,49 @@
 """Connects Alembic to the database: which one, whose turn it is, and what an operator reads when it is refused."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import tenacity
 from alembic import context
+from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.util import CommandError
-from sqlalchemy import Column, Connection, MetaData, Table, create_engine, inspect, pool, select
+from sqlalchemy import DDL, Column, Connection, MetaData, Table, create_engine, event, inspect, pool, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from pyapi import migration_progress
-from pyapi.database import DatabaseUrlError, database_url, sqlalchemy_url
+from pyapi.database_url import DatabaseUrlError, database_url, sqlalchemy_url
+from pyapi.upgrade import progress
 
-VERSION_TABLE = "broadcast_manager_alembic_version"
+SCHEMA = "broadcast"
+VERSION_TABLE = "alembic_version"
+SCHEMA_SQL = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+DROP_SCHEMA_SQL = """
+DO $$
+BEGIN
+    IF has_database_privilege(current_database(), 'CREATE') THEN
+        DROP SCHEMA broadcast;
+    END IF;
+EXCEPTION
+    WHEN dependent_objects_still_exist THEN NULL;
+END;
+$$
+"""
 TURN = "broadcast_manager migrations"
 
 log = logging.getLogger("alembic.broadcast_manager")
+
+
+class _VersionTableInOurSchema(PostgresqlImpl):
+    """Makes the schema right before Alembic's table in it, in a database as in a script."""
+
+    __dialect__ = "postgresql"
+
+    def version_table_impl(self, **options: Any) -> Table:
+        """Alembic's table; what is sent before its CREATE TABLE is one string, in which DDL takes %% for %."""
+        table = super().version_table_impl(**options)
+        event.listen(table, "before_create", DDL(SCHEMA_SQL.replace("%", "%%")))
+        return table
 
 
 def offline() -> None:
@@ -24,6 +51,7 @@ def offline() -> None:
     context.configure(
         url="postgresql+psycopg://",
         version_table=VERSION_TABLE,
+        version_table_schema=SCHEMA,
         transaction_per_migration=True,
         literal_binds=True,
     )
@@ -48,7 +76,7 @@ def online(url: str) -> None:
     """
     engine = create_engine(sqlalchemy_url(url), poolclass=pool.NullPool)
     try:
-        with engine.connect() as connection, migration_progress.shown() as report:
+        with engine.connect() as connection, progress.shown() as report:
             driver_connection = connection.connection.driver_connection
             if isinstance(driver_connection, psycopg.Connection):
                 driver_connection.add_notice_handler(report)
@@ -57,8 +85,11 @@ def online(url: str) -> None:
                 context.configure(
                     connection=connection,
                     version_table=VERSION_TABLE,
+                    version_table_schema=SCHEMA,
                     transaction_per_migration=True,
                 )
+                if inspect(connection).has_schema(SCHEMA):
+                    _refuse_foreign_schema(connection)
                 _refuse_newer_database()
                 with context.begin_transaction():
                     context.run_migrations()
@@ -90,15 +121,21 @@ def _refuse_newer_database() -> None:
         )
 
 
+def _refuse_foreign_schema(connection: Connection) -> None:
+    connection.exec_driver_sql(SCHEMA_SQL, execution_options={"no_parameters": True})
+    connection.commit()
+
+
 def _drop_empty_version_table(connection: Connection) -> None:
     # Alembic makes its table before the first revision looks whether the rule can be installed. A refusal must leave
-    # nothing behind.
+    # nothing behind. A schema that this role could not make again stays, and so does what is filled.
     if connection.closed or connection.invalidated:
         return
     connection.rollback()
-    table = Table(VERSION_TABLE, MetaData(), Column("version_num"))
-    if inspect(connection).has_table(VERSION_TABLE) and connection.execute(select(table)).first() is None:
+    table = Table(VERSION_TABLE, MetaData(), Column("version_num"), schema=SCHEMA)
+    if inspect(connection).has_table(VERSION_TABLE, SCHEMA) and connection.execute(select(table)).first() is None:
         table.drop(connection)
+        connection.exec_driver_sql(DROP_SCHEMA_SQL)
     connection.commit()
 
 

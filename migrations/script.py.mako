@@ -1,16 +1,6 @@
 """${message}"""
 
-from pyapi.frozen_sql import run
+from pyapi.upgrade.frozen_sql import frozen
 
-revision = "${up_revision}"
-down_revision = ${'"' + down_revision + '"' if down_revision else None}
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    run(__file__, "up")
-
-
-def downgrade() -> None:
-    run(__file__, "down")
+revision, down_revision = "${up_revision}", ${'"' + down_revision + '"' if down_revision else None}
+upgrade, downgrade = frozen(__file__)

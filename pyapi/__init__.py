@@ -1,8 +1,7 @@
 """A thin layer over the database that keeps the rule: no channel without its broadcast row."""
 
-from pyapi.broadcasts import insert_channel, read_broadcast_id
 from pyapi.channel import Channel
-from pyapi.database import DatabaseUrlInvalid, DatabaseUrlMissing, database_url, sqlalchemy_url
+from pyapi.database_url import DatabaseUrlInvalid, DatabaseUrlMissing, database_url, sqlalchemy_url
 from pyapi.errors import (
     BroadcastError,
     BroadcastForbidden,
@@ -26,6 +25,7 @@ from pyapi.errors import (
     RuleError,
     typed_errors,
 )
+from pyapi.read_back import insert_channel, read_broadcast_id
 
 __all__ = [
     "BroadcastError",

@@ -22,20 +22,20 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 from pyapi import logs
-from pyapi.app import create_app
-from pyapi.backfill import BackfillProgress, backfill, channels_of_client, count_missing
-from pyapi.database import DatabaseUrlError, database_url
-from pyapi.drift import find_drift, read_fingerprint
-from pyapi.integrity import find_violations
+from pyapi.checks.backfill import BackfillProgress, backfill, channels_of_client, count_missing
+from pyapi.checks.drift import find_drift, read_fingerprint
+from pyapi.checks.violations import find_violations
+from pyapi.database_url import DatabaseUrlError, database_url
 from pyapi.logs import milliseconds_since
 from pyapi.metrics import metrics_served, read_metrics_settings
-from pyapi.migrate import migrate
 from pyapi.pool import connection_options
 from pyapi.settings import SettingsInvalid, read_settings
-from pyapi.telegram import RequestRefused
-from pyapi.web_server import listen, web_server
-from pyapi.worker import TokenRefused, run_round, run_worker
-from pyapi.worker_settings import WorkerSettings, read_worker_settings, worker_settings_if_any
+from pyapi.upgrade.run import migrate
+from pyapi.web.app import create_app
+from pyapi.web.server import listen, web_server
+from pyapi.worker.loop import TokenRefused, run_round, run_worker
+from pyapi.worker.settings import WorkerSettings, read_worker_settings, worker_settings_if_any
+from pyapi.worker.telegram import RequestRefused
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -186,7 +186,7 @@ def api(
 ) -> None:
     """Serve the channel API and the dashboard, until Ctrl-C; the settings are environment variables.
 
-    DATABASE_URL as a member of the role broadcast_manager_api; JWT_SECRET_KEY of 32 bytes or more; CORS_ORIGINS.
+    DATABASE_URL as a member of the role broadcast_api; JWT_SECRET_KEY of 32 bytes or more; CORS_ORIGINS.
     For POST /api/broadcast/execute also TELEGRAM_BOT_TOKEN, and WORKER_DATABASE_URL as for worker. With METRICS_PORT
     metrics for Prometheus are served there, on METRICS_HOST or 127.0.0.1.
     Exit code 2: a setting is missing or wrong, or the address can not be had.
@@ -206,7 +206,7 @@ def api(
 def worker() -> None:
     """Send broadcasts as they fall due, until Ctrl-C or SIGTERM, which it obeys within 10 seconds.
 
-    DATABASE_URL (or WORKER_DATABASE_URL) as a member of the role broadcast_manager_worker; TELEGRAM_BOT_TOKEN.
+    DATABASE_URL (or WORKER_DATABASE_URL) as a member of the role broadcast_worker; TELEGRAM_BOT_TOKEN.
     METRICS_PORT as for api. Run as many as you like.
     Exit code 2: a setting is missing or wrong, or Telegram does not accept the token.
     """
@@ -269,7 +269,7 @@ def _telegram_work(
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedColumn) as error:
         _give_up(f"{error.diag.message_primary}: run broadcast-manager upgrade")
     except psycopg.errors.InsufficientPrivilege as error:
-        _give_up(f"{error.diag.message_primary}: its role must be a member of broadcast_manager_worker")
+        _give_up(f"{error.diag.message_primary}: its role must be a member of broadcast_worker")
     except psycopg.Error as error:
         _give_up(str(error.diag.message_primary or error).strip())
 

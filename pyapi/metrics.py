@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: what this process did, and what the view broadcast_metrics says of the database.
+"""Metrics for Prometheus: what this process did, and what the view broadcast.metrics says of the database.
 
 docs/metrics.md lists them. They are served on an address of their own: the API's is for everyone, these are not.
 """
@@ -30,7 +30,7 @@ from prometheus_client.registry import Collector
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pyapi.drift import find_drift, read_fingerprint
+from pyapi.checks.drift import find_drift, read_fingerprint
 from pyapi.pool import connection_options
 from pyapi.queries import QUERIES
 from pyapi.settings import SettingsInvalid, read_environment
@@ -101,7 +101,7 @@ def metrics_served(settings: MetricsSettings, database_url: str) -> Iterator[int
 
     Args:
         settings: nothing is done without metrics_port.
-        database_url: as a member of broadcast_manager_api, broadcast_manager_worker or broadcast_manager_reader.
+        database_url: as a member of broadcast_api, broadcast_worker or broadcast_reader.
 
     Yields:
         The port; None where they are not served.
@@ -178,7 +178,7 @@ class _Database(Collector):
                 with _connection(self._url) as conn:
                     conn.execute(QUERIES["check_integrity"], {"max_age": max_age})
                     self._drift = len(find_drift(read_fingerprint(conn)))
-                    rows = conn.execute(QUERIES["broadcast_metrics"]).fetchall()
+                    rows = conn.execute(QUERIES["metrics"]).fetchall()
                 violations = sum(int(row[-1]) for row in rows if row[0] == "broadcast_manager_violations")
                 level = logging.ERROR if violations or self._drift else logging.INFO
                 log.log(level, "integrity.checked", violations=violations, drift=self._drift)
@@ -192,7 +192,7 @@ def _read_figures(url: str, answer: Future[_Rows]) -> None:
     try:
         with _connection(url) as conn, _hung_up(conn, _QUERY_SECONDS), conn.transaction():
             conn.execute(QUERIES["limit_statements"], {"milliseconds": _STATEMENT_MILLISECONDS})
-            rows = conn.execute(QUERIES["broadcast_metrics"]).fetchall()
+            rows = conn.execute(QUERIES["metrics"]).fetchall()
     except Exception as error:
         answer.set_exception(error)
     else:

@@ -76,7 +76,7 @@ SELECT
     v.broadcast_id,
     v.detail,
     v.remedy
-FROM public.broadcast_integrity_violations AS v
+FROM broadcast.integrity_violations AS v
 ORDER BY v.severity, v.check_name, v.client_id, v.open_channel_id, v.closed_channel_id, v.broadcast_id;
 
 -- name: missing_broadcast_count
@@ -104,14 +104,14 @@ ORDER BY c.open_channel_id, c.closed_channel_id;
 
 -- name: call_backfill
 -- Creates the missing rows in batches, committing each; needs a connection in autocommit.
-CALL public.backfill_broadcasts(
+CALL broadcast.backfill_broadcasts(
     CAST(%(batch_size)s AS integer), CAST(%(client_id)s AS uuid), CAST(%(spread)s AS interval), NULL, NULL
 );
 
 -- name: has_integrity_view
 -- One row where the integrity view is there.
 SELECT TRUE AS found
-WHERE to_regclass('public.broadcast_integrity_violations') IS NOT NULL;
+WHERE to_regclass('broadcast.integrity_violations') IS NOT NULL;
 
 
 -- name: password_hash_of
@@ -119,46 +119,46 @@ WHERE to_regclass('public.broadcast_integrity_violations') IS NOT NULL;
 SELECT
     h.user_id,
     h.password_hash
-FROM public.password_hash_of(CAST(%(username)s AS text)) AS h;
+FROM broadcast.password_hash_of(CAST(%(username)s AS text)) AS h;
 
 -- name: read_user
 -- The user of an id; one row or none.
 SELECT
     CAST(%(user_id)s AS uuid) AS user_id,
     u.*
-FROM public.user_of_id(CAST(%(user_id)s AS uuid)) AS u;
+FROM broadcast.user_of_id(CAST(%(user_id)s AS uuid)) AS u;
 
 -- name: record_login
 -- Notes that a user has just signed in.
-SELECT public.record_login(CAST(%(user_id)s AS uuid));
+SELECT broadcast.record_login(CAST(%(user_id)s AS uuid));
 
 -- name: max_channels
 -- As many channels as one client may register.
 SELECT s.max_channels_per_client
-FROM public.broadcast_manager_settings AS s;
+FROM broadcast.settings AS s;
 
 -- name: channels_of_client
 -- A client's channels, each with its broadcast; NULL there where a row is missing.
 SELECT
     CAST(%(client_id)s AS uuid) AS client_id,
     c.*
-FROM public.client_channels(CAST(%(client_id)s AS uuid)) AS c;
+FROM broadcast.client_channels(CAST(%(client_id)s AS uuid)) AS c;
 
 -- name: own_channel
 -- The closed id of the one channel of the client that is meant; the database refuses any other.
-SELECT public.own_channel(
+SELECT broadcast.own_channel(
     CAST(%(client_id)s AS uuid), CAST(%(open_channel_id)s AS text), CAST(%(closed_channel_id)s AS text)
 );
 
 -- name: register_channel
 -- Registers a channel and gives the broadcast_id that the database made for it.
-SELECT public.register_channel(
+SELECT broadcast.register_channel(
     CAST(%(client_id)s AS uuid), CAST(%(created_by)s AS text), CAST(%(channel)s AS jsonb)
 );
 
 -- name: update_channel
 -- Changes fields of a channel and gives its broadcast_id.
-SELECT public.update_channel(
+SELECT broadcast.update_channel(
     CAST(%(client_id)s AS uuid),
     CAST(%(open_channel_id)s AS text),
     CAST(%(closed_channel_id)s AS text),
@@ -167,7 +167,7 @@ SELECT public.update_channel(
 
 -- name: delete_channel
 -- Deletes a channel and gives the broadcast_id of the row that went with it.
-SELECT public.delete_channel(
+SELECT broadcast.delete_channel(
     CAST(%(client_id)s AS uuid), CAST(%(open_channel_id)s AS text), CAST(%(closed_channel_id)s AS text)
 );
 
@@ -176,35 +176,35 @@ SELECT public.delete_channel(
 SELECT
     b.open_channel_id,
     b.closed_channel_id
-FROM public.request_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid))
-CROSS JOIN public.client_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
+FROM broadcast.request_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid))
+CROSS JOIN broadcast.client_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
 
 -- name: reactivate_broadcast
 -- Switches a broadcast on again, and gives the ids of its channel.
 SELECT
     b.open_channel_id,
     b.closed_channel_id
-FROM public.reactivate_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid))
-CROSS JOIN public.client_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
+FROM broadcast.reactivate_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid))
+CROSS JOIN broadcast.client_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
 
 -- name: read_broadcast
 -- A client's own broadcast; the database refuses any other.
 SELECT
     CAST(%(broadcast_id)s AS uuid) AS broadcast_id,
     b.*
-FROM public.client_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
+FROM broadcast.client_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
 
 -- name: rule_parts
 -- Whether each trigger and key of the rule is in force.
 SELECT
     p.part,
     p.in_force
-FROM public.broadcast_rule_parts AS p
+FROM broadcast.rule_parts AS p
 ORDER BY p.part;
 
 -- name: watch_client
 -- For two minutes the database tells of this client's changes.
-SELECT public.watch_client(CAST(%(client_id)s AS uuid));
+SELECT broadcast.watch_client(CAST(%(client_id)s AS uuid));
 
 -- name: listen_for_changes
 -- Has the server tell of changes of channels and broadcasts; the payload is a client's id, or empty.
@@ -214,35 +214,35 @@ LISTEN broadcast_manager_changed;
 -- Ends the statements of this transaction that take longer.
 SELECT set_config('statement_timeout', %(milliseconds)s, TRUE);
 
--- name: broadcast_queue
+-- name: queue
 -- How many broadcasts are due now, and since when the oldest is.
 SELECT
     q.due,
     q.oldest_due
-FROM public.broadcast_queue AS q;
+FROM broadcast.queue() AS q;
 
 -- name: broadcasts_by_state
 -- How many broadcasts are in each state.
 SELECT
     s.state,
     s.count
-FROM public.broadcasts_by_state() AS s
+FROM broadcast.broadcasts_by_state() AS s
 ORDER BY s.count DESC, s.state;
 
 -- name: recent_failures
 -- The broadcasts whose last send failed, the latest first; for operators.
 SELECT f.*
-FROM public.recent_failures(CAST(%(operator_id)s AS uuid), CAST(%(max_count)s AS integer)) AS f;
+FROM broadcast.recent_failures(CAST(%(operator_id)s AS uuid), CAST(%(max_count)s AS integer)) AS f;
 
 -- name: first_integrity_violations
 -- What breaks the rule now, worst first, as many rows as asked; for operators.
 SELECT v.*
-FROM public.first_integrity_violations(CAST(%(operator_id)s AS uuid), CAST(%(max_count)s AS integer)) AS v;
+FROM broadcast.first_integrity_violations(CAST(%(operator_id)s AS uuid), CAST(%(max_count)s AS integer)) AS v;
 
 -- name: integrity_violation_count
 -- How many findings break the rule now.
 SELECT coalesce(sum(c.count), 0)
-FROM public.broadcast_integrity_counts AS c;
+FROM broadcast.integrity_counts() AS c;
 
 -- name: has_users_table
 -- One row where the table of the users is there.
@@ -260,18 +260,18 @@ SELECT
     c.broadcast_id,
     c.client_id,
     CAST(%(worker)s AS text) AS worker
-FROM public.claim_due_broadcasts(CAST(%(worker)s AS text), CAST(%(count)s AS integer)) AS c;
+FROM broadcast.claim_due_broadcasts(CAST(%(worker)s AS text), CAST(%(count)s AS integer)) AS c;
 
 -- name: messages_to_delete
 -- The earlier messages of a delivery's broadcast that still stand.
 SELECT
     m.chat_id,
     m.message_id
-FROM public.messages_to_delete(CAST(%(delivery_id)s AS bigint)) AS m;
+FROM broadcast.messages_to_delete(CAST(%(delivery_id)s AS bigint)) AS m;
 
 -- name: record_message_deleted
 -- Notes that a message does not stand any more.
-SELECT public.record_message_deleted(CAST(%(chat_id)s AS text), CAST(%(message_id)s AS bigint));
+SELECT broadcast.record_message_deleted(CAST(%(chat_id)s AS text), CAST(%(message_id)s AS bigint));
 
 -- name: intend_part
 -- Notes that a part is about to be sent; what to send, and in how many seconds by the database's clock. None: do not send.
@@ -279,15 +279,15 @@ SELECT
     i.*,
     CAST(greatest(extract(EPOCH FROM i.send_at - clock_timestamp()), 0) AS float8) AS wait_seconds,
     CAST(extract(EPOCH FROM s.claim_lease) AS float8) AS lease_seconds
-FROM public.intend_part(
+FROM broadcast.intend_part(
     CAST(%(delivery_id)s AS bigint), CAST(%(worker)s AS text), CAST(%(part)s AS text)
 ) AS i
-CROSS JOIN public.broadcast_manager_settings AS s;
+CROSS JOIN broadcast.settings AS s;
 
 -- name: is_still_claimed
 -- One row while a delivery is this worker's, for so many seconds more at least.
 SELECT TRUE AS found
-FROM public.broadcast_deliveries AS d
+FROM broadcast.deliveries AS d
 WHERE
     d.id = CAST(%(delivery_id)s AS bigint)
     AND d.worker = CAST(%(worker)s AS text)
@@ -296,7 +296,7 @@ WHERE
 
 -- name: record_part
 -- Notes what became of a part; saying it twice changes nothing.
-SELECT public.record_part(
+SELECT broadcast.record_part(
     CAST(%(delivery_id)s AS bigint),
     CAST(%(part)s AS text),
     CAST(%(attempt)s AS integer),
@@ -309,15 +309,15 @@ SELECT public.record_part(
 
 -- name: finish_broadcast
 -- Ends a claim and tells how.
-SELECT public.finish_broadcast(CAST(%(delivery_id)s AS bigint), CAST(%(worker)s AS text));
+SELECT broadcast.finish_broadcast(CAST(%(delivery_id)s AS bigint), CAST(%(worker)s AS text));
 
 -- name: release_expired_claims
 -- Gives back what silent workers hold.
-SELECT public.release_expired_claims();
+SELECT broadcast.release_expired_claims();
 
 -- name: forget_old_deliveries
 -- Deletes what is older than the settings keep.
-SELECT public.forget_old_deliveries();
+SELECT broadcast.forget_old_deliveries();
 
 -- name: any_user
 -- One row where there is a user at all.
@@ -325,7 +325,7 @@ SELECT TRUE AS found
 FROM public.registered_users
 LIMIT 1;
 
--- name: broadcast_metrics
+-- name: metrics
 -- The figures for monitoring.
 SELECT
     m.name,
@@ -333,8 +333,8 @@ SELECT
     m.label,
     m.label_value,
     m.value
-FROM public.broadcast_metrics AS m;
+FROM broadcast.metrics() AS m;
 
 -- name: check_integrity
 -- Makes the full check, unless the last one is young enough; tells whether it did.
-SELECT public.check_integrity(CAST(%(max_age)s AS interval));
+SELECT broadcast.check_integrity(CAST(%(max_age)s AS interval));

@@ -7,7 +7,7 @@ from limits import parse
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from pyapi.database import libpq_url
+from pyapi.database_url import libpq_url
 
 SECRET_BYTES = 32
 _SECRET_HINT = "for example the output of: openssl rand -hex 32"  # noqa: S105
@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     """The settings, each the environment variable of the same name in capitals.
 
     Args:
-        database_url: the database, as a role that is a member of broadcast_manager_api.
+        database_url: the database, as a role that is a member of broadcast_api.
         jwt_secret_key: signs the tokens; at least 32 bytes, since HS256 is no stronger than its key (RFC 7518, 3.2).
         cors_origins: origins whose pages may call the API, separated by commas; none without it.
         login_limit_per_username: sign-ins with one name, as the library limits writes it.

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pyapi import logs
-from tests import databases, pgbouncer, servers
-from tests.dashboard.chromium import HOW_TO_GET_ONE, find_chromium, must_be_there
 from tests.mutants import MUTANTS
+from tools import databases, pgbouncer, servers
+from tools.chromium import HOW_TO_GET_ONE, find_chromium, must_be_there
 
 _SERVER = pytest.StashKey[servers.Server]()
 

@@ -21,12 +21,12 @@ MUTANTS = {
     "not-null": "ALTER TABLE broadcast_manager ALTER client_id DROP NOT NULL, ALTER open_channel_id DROP NOT NULL",
     "takeover": "DROP TRIGGER take_over_auto_created_row ON broadcast_manager",
     "truncate-guard": "DROP TRIGGER refuse_broadcast_truncate ON broadcast_manager",
-    "security-definer": "ALTER FUNCTION create_broadcast_rows() SECURITY INVOKER",
-    "search-path": "ALTER FUNCTION create_broadcast_rows() RESET search_path",
-    "integrity-view": "ALTER VIEW broadcast_integrity_violations RENAME TO real_violations;"
-    "CREATE VIEW broadcast_integrity_violations AS SELECT * FROM real_violations WHERE false",
+    "security-definer": "ALTER FUNCTION broadcast.create_broadcast_rows() SECURITY INVOKER",
+    "search-path": "ALTER FUNCTION broadcast.create_broadcast_rows() RESET search_path",
+    "integrity-view": "ALTER VIEW broadcast.integrity_violations RENAME TO real_violations;"
+    "CREATE VIEW broadcast.integrity_violations AS SELECT * FROM real_violations WHERE false",
     "quarantine": "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
-    "CREATE TRIGGER lose BEFORE INSERT ON broadcast_manager_quarantine FOR EACH ROW EXECUTE FUNCTION lose()",
+    "CREATE TRIGGER lose BEFORE INSERT ON broadcast.quarantine FOR EACH ROW EXECUTE FUNCTION lose()",
 }
 
 

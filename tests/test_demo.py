@@ -10,7 +10,7 @@ import time
 import psycopg
 import pytest
 
-from tests.databases import ROOT, connect
+from tools.databases import ROOT, connect
 
 LEFT_OVER = (
     "SELECT c.oid::regclass::text FROM pg_class AS c"
@@ -61,7 +61,7 @@ def stop_demo_while_it_upgrades(url: str, how: signal.Signals) -> int:
         connect(url) as conn,
     ):
         deadline = time.monotonic() + 30
-        query = "SELECT to_regclass('broadcast_manager_quarantine') IS NOT NULL"
+        query = "SELECT to_regclass('broadcast.quarantine') IS NOT NULL"
         while conn.execute(query).fetchone() != (True,):
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -109,7 +109,7 @@ def test_story_is_told_and_database_is_given_back_empty(empty_database: str) -> 
         "CREATE TABLE broadcast_manager (id int)",
         "CREATE TABLE broadcast_manager_demo (role_to_drop text)",
         "CREATE TYPE currency_type AS ENUM ('EUR')",
-        "CREATE FUNCTION create_broadcast_rows() RETURNS int LANGUAGE sql RETURN 1",
+        "CREATE FUNCTION broadcast.create_broadcast_rows() RETURNS int LANGUAGE sql RETURN 1",
     ],
 )
 def test_database_with_foreign_objects_is_refused_and_unchanged(empty_database: str, statement: str) -> None:

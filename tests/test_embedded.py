@@ -16,13 +16,13 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from pyapi.embedded import EmbeddedServerMissing, embedded_server, main, server_binaries
-from tests.databases import ROOT
+from demo.embedded import EmbeddedServerMissing, embedded_server, main, server_binaries
+from tools.databases import ROOT
 
 _HOLDER = """
 import sys
 from pathlib import Path
-from pyapi.embedded import embedded_server
+from demo.embedded import embedded_server
 with embedded_server(Path(sys.argv[1]) if len(sys.argv) > 1 else None, fast=True) as url:
     print(url, flush=True)
     sys.stdin.read()

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests import servers
-from tests.databases import (
+from tools import servers
+from tools.databases import (
     OWNER,
     ROOT,
     add_channel,

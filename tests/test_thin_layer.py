@@ -33,7 +33,7 @@ from pyapi import (
     sqlalchemy_url,
     typed_errors,
 )
-from tests.databases import add_channel, add_user, connect
+from tools.databases import add_channel, add_user, connect
 
 PAIR_ID = "SELECT id FROM broadcast_manager WHERE open_channel_id = %s AND closed_channel_id = %s"
 DISABLE = "ALTER TABLE main_clients_database DISABLE TRIGGER create_broadcast_rows"

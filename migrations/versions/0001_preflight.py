@@ -1,16 +1,6 @@
-"""Refuse what the rule can not be installed on, before anything changes."""
+"""Look for everything that the rule could not be installed on, before anything is changed."""
 
-from pyapi.frozen_sql import run
+from pyapi.upgrade.frozen_sql import frozen
 
-revision = "0001"
-down_revision = None
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    run(__file__, "up")
-
-
-def downgrade() -> None:
-    run(__file__, "down")
+revision, down_revision = "0001", None
+upgrade, downgrade = frozen(__file__)

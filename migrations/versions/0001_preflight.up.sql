@@ -84,10 +84,10 @@ BEGIN
                 WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
             )
         UNION ALL
-        SELECT 'The role broadcast_manager_reader is not there and you may not create roles: have it created.'
+        SELECT 'The role broadcast_reader is not there and you may not create roles: have it created.'
         FROM pg_roles AS r
         WHERE r.rolname = current_user AND NOT r.rolcreaterole AND NOT r.rolsuper
-            AND to_regrole('broadcast_manager_reader') IS NULL
+            AND to_regrole('broadcast_reader') IS NULL
     LOOP
         problems := problems || problem;
     END LOOP;

@@ -1,16 +1,6 @@
-"""Undo log, quarantine and the brief lock."""
+"""Quarantine, undo list, and how a migration locks."""
 
-from pyapi.frozen_sql import run
+from pyapi.upgrade.frozen_sql import frozen
 
-revision = "0002"
-down_revision = "0001"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    run(__file__, "up")
-
-
-def downgrade() -> None:
-    run(__file__, "down")
+revision, down_revision = "0002", "0001"
+upgrade, downgrade = frozen(__file__)

@@ -1,13 +1,19 @@
-CREATE TABLE public.broadcast_manager_undo (
+CREATE TABLE broadcast.undo (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     revision text NOT NULL,
     statement text NOT NULL
 );
 
-COMMENT ON TABLE public.broadcast_manager_undo IS
+COMMENT ON TABLE broadcast.undo IS
 'What an upgrade changed on objects it did not make, as the statements by which a downgrade changes it back.';
+COMMENT ON COLUMN broadcast.undo.id IS
+'Counts up; a downgrade takes the statements from the last to the first.';
+COMMENT ON COLUMN broadcast.undo.revision IS
+'The revision whose downgrade runs the statement.';
+COMMENT ON COLUMN broadcast.undo.statement IS
+'What changes it back.';
 
-CREATE TABLE IF NOT EXISTS public.broadcast_manager_quarantine (
+CREATE TABLE IF NOT EXISTS broadcast.quarantine (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     quarantined_at timestamptz NOT NULL DEFAULT now(),
     reason text NOT NULL
@@ -16,14 +22,20 @@ CREATE TABLE IF NOT EXISTS public.broadcast_manager_quarantine (
     broadcast_row jsonb NOT NULL
 );
 
-COMMENT ON TABLE public.broadcast_manager_quarantine IS
+COMMENT ON TABLE broadcast.quarantine IS
 'Broadcast rows as they were before a repair moved or changed them, with the reason: nothing is lost.';
-COMMENT ON COLUMN public.broadcast_manager_quarantine.reason IS
+COMMENT ON COLUMN broadcast.quarantine.reason IS
 'channel_gone and duplicate: the row was taken out; owner_corrected and relinked: the row stayed, changed.';
-COMMENT ON COLUMN public.broadcast_manager_quarantine.broadcast_row IS
+COMMENT ON COLUMN broadcast.quarantine.broadcast_row IS
 'The whole row; jsonb_populate_record(NULL::public.broadcast_manager, broadcast_row) makes it a row again.';
+COMMENT ON COLUMN broadcast.quarantine.id IS
+'Counts up, in the order in which rows came.';
+COMMENT ON COLUMN broadcast.quarantine.quarantined_at IS
+'When the repair moved or changed the row.';
+COMMENT ON COLUMN broadcast.quarantine.broadcast_id IS
+'The row''s id.';
 
-CREATE OR REPLACE FUNCTION public.lock_without_queueing(lock_mode text, VARIADIC tables regclass [])
+CREATE OR REPLACE FUNCTION broadcast.lock_without_queueing(lock_mode text, VARIADIC tables regclass [])
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -32,6 +44,17 @@ DECLARE
     table_list constant text := (SELECT string_agg(t::text, ', ') FROM unnest(tables) AS t);
     holders text;
 BEGIN
+    -- Both become part of a statement.
+    IF coalesce(upper(lock_mode), '') NOT IN (
+        'ACCESS SHARE', 'ROW SHARE', 'ROW EXCLUSIVE', 'SHARE UPDATE EXCLUSIVE',
+        'SHARE', 'SHARE ROW EXCLUSIVE', 'EXCLUSIVE', 'ACCESS EXCLUSIVE'
+    ) THEN
+        RAISE EXCEPTION '% is no lock mode', coalesce(lock_mode, 'NULL') USING ERRCODE = '22023';
+    ELSIF coalesce(cardinality(tables), 0) = 0
+        OR EXISTS (SELECT FROM unnest(tables) AS t WHERE t IS NULL OR NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = t))
+    THEN
+        RAISE EXCEPTION 'there is no table to lock, or not each of them is there' USING ERRCODE = '22023';
+    END IF;
     FOR attempt IN 1..60 LOOP
         BEGIN
             -- Everyone who comes after a waiting lock request waits behind it: so wait briefly, 100 ms for all tables
@@ -64,7 +87,6 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION public.lock_without_queueing(text, regclass []) IS
+COMMENT ON FUNCTION broadcast.lock_without_queueing(text, regclass []) IS
 'Locks tables for a migration without making clients queue: waits 100 ms at most, steps back, tries again.';
-REVOKE ALL ON FUNCTION public.lock_without_queueing(text, regclass []) FROM public;
-
+REVOKE ALL ON FUNCTION broadcast.lock_without_queueing(text, regclass []) FROM public;

@@ -1,16 +1,6 @@
-"""Create the three tables where they are missing."""
+"""The platform's three tables where they are missing, and the columns that old copies lack."""
 
-from pyapi.frozen_sql import run
+from pyapi.upgrade.frozen_sql import frozen
 
-revision = "0003"
-down_revision = "0002"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    run(__file__, "up")
-
-
-def downgrade() -> None:
-    run(__file__, "down")
+revision, down_revision = "0003", "0002"
+upgrade, downgrade = frozen(__file__)

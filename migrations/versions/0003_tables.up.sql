@@ -59,7 +59,7 @@ BEGIN
                 'created_at', 'updated_at'
             )
     ) < 18 THEN
-        PERFORM public.lock_without_queueing('ACCESS EXCLUSIVE', 'public.broadcast_manager');
+        PERFORM broadcast.lock_without_queueing('ACCESS EXCLUSIVE', 'public.broadcast_manager');
         ALTER TABLE public.broadcast_manager
         ADD COLUMN IF NOT EXISTS last_sent_time timestamptz,
         ADD COLUMN IF NOT EXISTS next_send_time timestamptz DEFAULT now(),

@@ -1,7 +1,8 @@
-DROP PROCEDURE public.backfill_broadcasts(integer, uuid, interval, bigint, bigint);
-DROP FUNCTION public.backfill_broadcast_batch(text [], text [], interval);
-DROP PROCEDURE public.repair_broadcasts(integer);
-DROP FUNCTION public.repair_broadcast_batch(uuid []);
-DROP FUNCTION public.quarantine_duplicate_broadcasts();
-DROP FUNCTION public.pause_for_clients(timestamptz);
-DROP VIEW public.broken_broadcasts;
+DROP PROCEDURE broadcast.backfill_broadcasts(integer, uuid, interval, bigint, bigint);
+DROP FUNCTION broadcast.backfill_broadcast_batch(text [], text [], interval);
+DROP PROCEDURE broadcast.repair_broadcasts(integer);
+DROP FUNCTION broadcast.repair_broadcast_batch(uuid []);
+DROP FUNCTION broadcast.quarantine_duplicate_broadcasts();
+DROP FUNCTION broadcast.pause_for_clients(timestamptz);
+DROP FUNCTION broadcast.broken_broadcasts();
+DROP FUNCTION broadcast.transaction_mark();

@@ -1,16 +1,6 @@
 """Repair and backfill, as procedures."""
 
-from pyapi.frozen_sql import run
+from pyapi.upgrade.frozen_sql import frozen
 
-revision = "0004"
-down_revision = "0003"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    run(__file__, "up")
-
-
-def downgrade() -> None:
-    run(__file__, "down")
+revision, down_revision = "0004", "0003"
+upgrade, downgrade = frozen(__file__)

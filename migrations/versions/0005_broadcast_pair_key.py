@@ -1,16 +1,6 @@
-"""One broadcast row per pair."""
+"""One broadcast row for each pair."""
 
-from pyapi.frozen_sql import run
+from pyapi.upgrade.frozen_sql import frozen
 
-revision = "0005"
-down_revision = "0004"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    run(__file__, "up")
-
-
-def downgrade() -> None:
-    run(__file__, "down")
+revision, down_revision = "0005", "0004"
+upgrade, downgrade = frozen(__file__)

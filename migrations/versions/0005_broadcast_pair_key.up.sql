@@ -1,5 +1,5 @@
 -- Unique by the pair, under whatever name. Old copies have no such key, so they can hold several rows for one pair.
-SELECT 'SELECT public.quarantine_duplicate_broadcasts()'
+SELECT 'SELECT broadcast.quarantine_duplicate_broadcasts()'
 WHERE NOT EXISTS (
     SELECT FROM pg_index AS i
     WHERE i.indrelid = 'public.broadcast_manager'::regclass

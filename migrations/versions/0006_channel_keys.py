@@ -1,16 +1,6 @@
-"""Unique keys on the channels."""
+"""One channel for each pair, and what the cascading key points at."""
 
-from pyapi.frozen_sql import run
+from pyapi.upgrade.frozen_sql import frozen
 
-revision = "0006"
-down_revision = "0005"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    run(__file__, "up")
-
-
-def downgrade() -> None:
-    run(__file__, "down")
+revision, down_revision = "0006", "0005"
+upgrade, downgrade = frozen(__file__)

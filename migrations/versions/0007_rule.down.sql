@@ -1,4 +1,4 @@
-SELECT public.lock_without_queueing(
+SELECT broadcast.lock_without_queueing(
     'ACCESS EXCLUSIVE', 'public.registered_users', 'public.main_clients_database', 'public.broadcast_manager'
 );
 ALTER TABLE public.broadcast_manager DROP CONSTRAINT broadcast_manager_client_id_pair_fkey;
@@ -19,6 +19,6 @@ $$;
 DROP TRIGGER refuse_broadcast_truncate ON public.broadcast_manager;
 DROP TRIGGER take_over_auto_created_row ON public.broadcast_manager;
 DROP TRIGGER create_broadcast_rows ON public.main_clients_database;
-DROP FUNCTION public.refuse_broadcast_truncate();
-DROP FUNCTION public.take_over_auto_created_row();
-DROP FUNCTION public.create_broadcast_rows();
+DROP FUNCTION broadcast.refuse_broadcast_truncate();
+DROP FUNCTION broadcast.take_over_auto_created_row();
+DROP FUNCTION broadcast.create_broadcast_rows();

@@ -1,16 +1,6 @@
-"""Trigger, takeover, truncate guard and cascade key."""
+"""The rule: triggers and the cascading key."""
 
-from pyapi.frozen_sql import run
+from pyapi.upgrade.frozen_sql import frozen
 
-revision = "0007"
-down_revision = "0006"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    run(__file__, "up")
-
-
-def downgrade() -> None:
-    run(__file__, "down")
+revision, down_revision = "0007", "0006"
+upgrade, downgrade = frozen(__file__)

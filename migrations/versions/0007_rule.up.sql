@@ -1,14 +1,15 @@
 -- The rule goes on in one short transaction, before any repair: from here on new channels have their rows, and
--- rows that are in order follow their channels. The keys look at old rows only in 0011.
-CREATE OR REPLACE FUNCTION public.create_broadcast_rows()
+-- rows that are in order follow their channels. The keys look at old rows later, when they are validated.
+CREATE OR REPLACE FUNCTION broadcast.create_broadcast_rows()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    -- By it take_over_auto_created_row() knows what was created here and now.
+    mark constant bytea := broadcast.transaction_mark();
 BEGIN
-    -- The first six octets of the id are this transaction's own number: by them take_over_auto_created_row()
-    -- knows what was created here and now.
     INSERT INTO public.broadcast_manager (
         id, client_id, open_channel_id, closed_channel_id,
         broadcast_status, is_active, next_send_time,
@@ -16,23 +17,23 @@ BEGIN
         created_at, updated_at
     )
     SELECT
-        encode(overlay(uuid_send(gen_random_uuid()) PLACING substr(xid8send(pg_current_xact_id()), 3) FROM 1), 'hex')::uuid,
+        encode(overlay(uuid_send(gen_random_uuid()) PLACING mark FROM 1), 'hex')::uuid,
         c.client_id, c.open_channel_id, c.closed_channel_id,
         'pending', true, now(),
         0, 0, 0, 0, 0,
         now(), now()
     FROM new_channels AS c
-    -- The row can be there already: a client of old made it in the same statement, or a trigger of its own did.
+    -- The row can be there already: an older client made it in the same statement, or a trigger of its own did.
     ON CONFLICT (open_channel_id, closed_channel_id) DO NOTHING;
     RETURN NULL;
 END;
 $$;
 
-COMMENT ON FUNCTION public.create_broadcast_rows() IS
+COMMENT ON FUNCTION broadcast.create_broadcast_rows() IS
 'Creates the broadcast row of every channel that the statement inserted.';
-REVOKE ALL ON FUNCTION public.create_broadcast_rows() FROM public;
+REVOKE ALL ON FUNCTION broadcast.create_broadcast_rows() FROM public;
 
-CREATE OR REPLACE FUNCTION public.take_over_auto_created_row()
+CREATE OR REPLACE FUNCTION broadcast.take_over_auto_created_row()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -40,20 +41,29 @@ SET search_path = pg_catalog, pg_temp
 -- By the pair's unique key, even where the statistics still call the table empty.
 SET enable_seqscan = off
 AS $$
+DECLARE
+    this constant bigint := pg_current_xact_id()::text::bigint;
 BEGIN
     DELETE FROM public.broadcast_manager AS b
     WHERE b.open_channel_id = NEW.open_channel_id
         AND b.closed_channel_id = NEW.closed_channel_id
-        AND substr(uuid_send(b.id), 1, 6) = substr(xid8send(pg_current_xact_id()), 3);
+        -- Created by the rule in a transaction that began in the same microsecond as this one …
+        AND CASE WHEN substr(uuid_send(b.id), 1, 8) = broadcast.transaction_mark()
+            -- … and in this very one: what can be seen before it is committed is our own, savepoints included. xmin has
+            -- 32 bits: its transaction is the one of that number that is nearest to this one.
+            THEN pg_xact_status(
+                (this + ((b.xmin::text::bigint - this + 2147483648) & 4294967295) - 2147483648)::text::xid8
+            ) = 'in progress'
+        END;
     RETURN NEW;
 END;
 $$;
 
-COMMENT ON FUNCTION public.take_over_auto_created_row() IS
+COMMENT ON FUNCTION broadcast.take_over_auto_created_row() IS
 'Makes way for a broadcast row that a client inserts itself after its channel, in the same transaction.';
-REVOKE ALL ON FUNCTION public.take_over_auto_created_row() FROM public;
+REVOKE ALL ON FUNCTION broadcast.take_over_auto_created_row() FROM public;
 
-CREATE OR REPLACE FUNCTION public.refuse_broadcast_truncate()
+CREATE OR REPLACE FUNCTION broadcast.refuse_broadcast_truncate()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -73,9 +83,9 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION public.refuse_broadcast_truncate() IS
+COMMENT ON FUNCTION broadcast.refuse_broadcast_truncate() IS
 'Refuses to truncate broadcast rows under living channels, and channels by way of them.';
-REVOKE ALL ON FUNCTION public.refuse_broadcast_truncate() FROM public;
+REVOKE ALL ON FUNCTION broadcast.refuse_broadcast_truncate() FROM public;
 
 -- Clients wait from here to the COMMIT, so what can be done before is done before.
 DO $$
@@ -89,11 +99,11 @@ BEGIN
                 SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = k.conrelid AND a.attname = 'client_id'
             )]
     ) THEN
-        PERFORM public.lock_without_queueing(
+        PERFORM broadcast.lock_without_queueing(
             'SHARE ROW EXCLUSIVE', 'public.main_clients_database', 'public.broadcast_manager'
         );
     ELSE
-        PERFORM public.lock_without_queueing(
+        PERFORM broadcast.lock_without_queueing(
             'SHARE ROW EXCLUSIVE',
             'public.registered_users', 'public.main_clients_database', 'public.broadcast_manager'
         );
@@ -111,23 +121,30 @@ $$;
 CREATE TRIGGER create_broadcast_rows
 AFTER INSERT ON public.main_clients_database
 REFERENCING NEW TABLE AS new_channels
-FOR EACH STATEMENT EXECUTE FUNCTION public.create_broadcast_rows();
+FOR EACH STATEMENT EXECUTE FUNCTION broadcast.create_broadcast_rows();
 
 COMMENT ON TRIGGER create_broadcast_rows ON public.main_clients_database IS
 'Every new channel gets its broadcast row in the same transaction.';
 
+-- WHEN keeps it off the way of the rows that create_broadcast_rows() makes. It spells out broadcast.transaction_mark(),
+-- because a client that inserts needs no EXECUTE on what PostgreSQL itself brings.
 CREATE TRIGGER take_over_auto_created_row
 BEFORE INSERT ON public.broadcast_manager
 FOR EACH ROW
-WHEN (substr(uuid_send(NEW.id), 1, 6) IS DISTINCT FROM substr(xid8send(pg_current_xact_id()), 3))
-EXECUTE FUNCTION public.take_over_auto_created_row();
+WHEN (
+    substr(uuid_send(NEW.id), 1, 8) IS DISTINCT FROM int8send(
+        (date_part('epoch', now()) * 1000000)::bigint / 1000 << 16 | 32768
+        | (date_part('epoch', now()) * 1000000)::bigint % 1000 << 2
+    )
+)
+EXECUTE FUNCTION broadcast.take_over_auto_created_row();
 
 COMMENT ON TRIGGER take_over_auto_created_row ON public.broadcast_manager IS
 'A client that still inserts the broadcast row itself gets its own row and keeps its id.';
 
 CREATE TRIGGER refuse_broadcast_truncate
 BEFORE TRUNCATE ON public.broadcast_manager
-FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_broadcast_truncate();
+FOR EACH STATEMENT EXECUTE FUNCTION broadcast.refuse_broadcast_truncate();
 
 COMMENT ON TRIGGER refuse_broadcast_truncate ON public.broadcast_manager IS
 'TRUNCATE does not get around the rule, and TRUNCATE CASCADE does not silently take the channels along.';

@@ -1,16 +1,6 @@
-"""Repair and backfill what was there before."""
+"""Repair the rows that are there, create those that are missing."""
 
-from pyapi.frozen_sql import run
+from pyapi.upgrade.frozen_sql import frozen
 
-revision = "0008"
-down_revision = "0007"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    run(__file__, "up")
-
-
-def downgrade() -> None:
-    run(__file__, "down")
+revision, down_revision = "0008", "0007"
+upgrade, downgrade = frozen(__file__)

@@ -7,9 +7,9 @@ DECLARE
     holders text;
 BEGIN
     FOR attempt IN 1..30 LOOP
-        CALL public.repair_broadcasts();
-        CALL public.backfill_broadcasts(500, NULL, '0', missing, missing);
-        SELECT count(*) INTO broken FROM public.broken_broadcasts;
+        CALL broadcast.repair_broadcasts();
+        CALL broadcast.backfill_broadcasts(500, NULL, '0', missing, missing);
+        SELECT count(*) INTO broken FROM broadcast.broken_broadcasts();
         SELECT count(*) INTO missing
         FROM public.main_clients_database AS c
         WHERE NOT EXISTS (

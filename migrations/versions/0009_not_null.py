@@ -1,16 +1,6 @@
-"""Key columns take no NULL."""
+"""No key column takes NULL."""
 
-from pyapi.frozen_sql import run
+from pyapi.upgrade.frozen_sql import frozen
 
-revision = "0009"
-down_revision = "0008"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    run(__file__, "up")
-
-
-def downgrade() -> None:
-    run(__file__, "down")
+revision, down_revision = "0009", "0008"
+upgrade, downgrade = frozen(__file__)

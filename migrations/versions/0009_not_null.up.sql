@@ -14,22 +14,22 @@ BEGIN
         ORDER BY 1, 2
     LOOP
         IF NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = c.relation AND k.conname = c.check_name) THEN
-            PERFORM public.lock_without_queueing('ACCESS EXCLUSIVE', c.relation);
+            PERFORM broadcast.lock_without_queueing('ACCESS EXCLUSIVE', c.relation);
             EXECUTE format(
                 'ALTER TABLE %s ADD CONSTRAINT %I CHECK (%I IS NOT NULL) NOT VALID', c.relation, c.check_name, c.column_name
             );
         END IF;
         COMMIT;
         -- Rows that came in between.
-        CALL public.repair_broadcasts();
-        PERFORM public.lock_without_queueing('SHARE UPDATE EXCLUSIVE', c.relation);
+        CALL broadcast.repair_broadcasts();
+        PERFORM broadcast.lock_without_queueing('SHARE UPDATE EXCLUSIVE', c.relation);
         EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', c.relation, c.check_name);
         COMMIT;
-        PERFORM public.lock_without_queueing('ACCESS EXCLUSIVE', c.relation);
+        PERFORM broadcast.lock_without_queueing('ACCESS EXCLUSIVE', c.relation);
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', c.relation, c.column_name);
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.relation, c.check_name);
-        INSERT INTO public.broadcast_manager_undo (revision, statement)
-        VALUES ('0009', format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', c.relation, c.column_name));
+        INSERT INTO broadcast.undo (revision, statement)
+        VALUES ('not_null', format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', c.relation, c.column_name));
         COMMIT;
     END LOOP;
 END;

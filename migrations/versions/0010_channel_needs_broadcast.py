@@ -1,16 +1,6 @@
-"""No channel without its broadcast row."""
+"""The deferred key: no channel is committed without its broadcast row."""
 
-from pyapi.frozen_sql import run
+from pyapi.upgrade.frozen_sql import frozen
 
-revision = "0010"
-down_revision = "0009"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    run(__file__, "up")
-
-
-def downgrade() -> None:
-    run(__file__, "down")
+revision, down_revision = "0010", "0009"
+upgrade, downgrade = frozen(__file__)

@@ -1,5 +1,5 @@
 -- Now that every channel has its row: none is committed without.
-SELECT public.lock_without_queueing(
+SELECT broadcast.lock_without_queueing(
     'SHARE ROW EXCLUSIVE', 'public.main_clients_database', 'public.broadcast_manager'
 );
 ALTER TABLE public.main_clients_database

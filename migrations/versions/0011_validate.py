@@ -1,16 +1,6 @@
-"""Last sweep, then validate the keys."""
+"""Both keys look at every row."""
 
-from pyapi.frozen_sql import run
+from pyapi.upgrade.frozen_sql import frozen
 
-revision = "0011"
-down_revision = "0010"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    run(__file__, "up")
-
-
-def downgrade() -> None:
-    run(__file__, "down")
+revision, down_revision = "0011", "0010"
+upgrade, downgrade = frozen(__file__)

@@ -1,8 +1,8 @@
 -- A last sweep for what happened before the second key was there, then both keys look at every row.
-CALL public.repair_broadcasts()
+CALL broadcast.repair_broadcasts()
 \g
 
-CALL public.backfill_broadcasts()
+CALL broadcast.backfill_broadcasts()
 \g
 
 DO $$
@@ -21,7 +21,7 @@ BEGIN
             AND NOT c.convalidated
         ORDER BY 2
     LOOP
-        PERFORM public.lock_without_queueing('SHARE UPDATE EXCLUSIVE', k.relation);
+        PERFORM broadcast.lock_without_queueing('SHARE UPDATE EXCLUSIVE', k.relation);
         EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', k.relation, k.constraint_name);
         COMMIT;
     END LOOP;

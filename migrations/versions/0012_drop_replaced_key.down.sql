@@ -1,11 +1,11 @@
 DO $$
 DECLARE
-    u public.broadcast_manager_undo;
+    u broadcast.undo;
 BEGIN
-    FOR u IN SELECT * FROM public.broadcast_manager_undo AS n WHERE n.revision = '0012' ORDER BY n.id DESC LOOP
-        PERFORM public.lock_without_queueing('ACCESS EXCLUSIVE', 'public.registered_users', 'public.broadcast_manager');
+    FOR u IN SELECT * FROM broadcast.undo AS n WHERE n.revision = 'drop_replaced_key' ORDER BY n.id DESC LOOP
+        PERFORM broadcast.lock_without_queueing('ACCESS EXCLUSIVE', 'public.registered_users', 'public.broadcast_manager');
         EXECUTE u.statement;
-        DELETE FROM public.broadcast_manager_undo AS n WHERE n.id = u.id;
+        DELETE FROM broadcast.undo AS n WHERE n.id = u.id;
     END LOOP;
 END;
 $$;

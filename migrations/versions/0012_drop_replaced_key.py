@@ -1,16 +1,6 @@
-"""Drop the key that the cascade through the channel replaces."""
+"""Drop the key that the cascading key replaces."""
 
-from pyapi.frozen_sql import run
+from pyapi.upgrade.frozen_sql import frozen
 
-revision = "0012"
-down_revision = "0011"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    run(__file__, "up")
-
-
-def downgrade() -> None:
-    run(__file__, "down")
+revision, down_revision = "0012", "0011"
+upgrade, downgrade = frozen(__file__)

@@ -13,15 +13,15 @@ BEGIN
                 SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = c.conrelid AND a.attname = 'client_id'
             )]
     LOOP
-        PERFORM public.lock_without_queueing(
+        PERFORM broadcast.lock_without_queueing(
             'ACCESS EXCLUSIVE', 'public.registered_users', 'public.broadcast_manager'
         );
         -- Undone from the last to the first: the key, then its comment.
-        INSERT INTO public.broadcast_manager_undo (revision, statement)
-        SELECT '0012', format('COMMENT ON CONSTRAINT %I ON public.broadcast_manager IS %L', k.constraint_name, k.comment)
+        INSERT INTO broadcast.undo (revision, statement)
+        SELECT 'drop_replaced_key', format('COMMENT ON CONSTRAINT %I ON public.broadcast_manager IS %L', k.constraint_name, k.comment)
         WHERE k.comment IS NOT NULL;
-        INSERT INTO public.broadcast_manager_undo (revision, statement)
-        VALUES ('0012', format('ALTER TABLE public.broadcast_manager ADD CONSTRAINT %I %s', k.constraint_name, k.definition));
+        INSERT INTO broadcast.undo (revision, statement)
+        VALUES ('drop_replaced_key', format('ALTER TABLE public.broadcast_manager ADD CONSTRAINT %I %s', k.constraint_name, k.definition));
         EXECUTE format('ALTER TABLE public.broadcast_manager DROP CONSTRAINT %I', k.constraint_name);
     END LOOP;
 END;

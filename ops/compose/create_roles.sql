@@ -6,10 +6,10 @@
 \getenv worker_password WORKER_PASSWORD
 
 CREATE ROLE paygateprime LOGIN CREATEROLE PASSWORD :'owner_password';
-CREATE ROLE broadcast_manager_api NOLOGIN;
-CREATE ROLE broadcast_manager_worker NOLOGIN;
-CREATE ROLE paygateprime_api LOGIN PASSWORD :'api_password' IN ROLE broadcast_manager_api;
+CREATE ROLE broadcast_api NOLOGIN;
+CREATE ROLE broadcast_worker NOLOGIN;
+CREATE ROLE paygateprime_api LOGIN PASSWORD :'api_password' IN ROLE broadcast_api;
 -- Whoever holds a row for long holds up no more than their own request.
 ALTER ROLE paygateprime_api SET lock_timeout = '3s';
-CREATE ROLE paygateprime_worker LOGIN PASSWORD :'worker_password' IN ROLE broadcast_manager_worker;
+CREATE ROLE paygateprime_worker LOGIN PASSWORD :'worker_password' IN ROLE broadcast_worker;
 CREATE DATABASE telepaypsql OWNER paygateprime ENCODING 'UTF8' TEMPLATE template0;

@@ -11,50 +11,29 @@ business_tables AS (
         AND c.relname IN ('registered_users', 'main_clients_database', 'broadcast_manager')
 ),
 
+rule_schema AS (
+    SELECT n.oid, n.nspname::text AS schema_name, n.nspowner, n.nspacl
+    FROM pg_catalog.pg_namespace AS n
+    WHERE n.nspname = 'broadcast'
+),
+
+-- Whatever lies in our schema counts: what this release does not bring is a difference, too.
 rule_relations AS (
     SELECT c.oid, c.relname::text AS relation_name, c.relkind, c.relowner, c.relacl
     FROM pg_catalog.pg_class AS c
-    WHERE
-        c.relnamespace = to_regnamespace('public')
-        AND c.relname IN (
-            'broadcast_manager_quarantine', 'broadcast_manager_undo',
-            'broadcast_manager_settings', 'broadcast_manager_operators',
-            'broadcast_deliveries', 'broadcast_delivery_parts', 'broadcast_bot_slot', 'broadcast_watchers',
-            'broken_broadcasts', 'broadcast_integrity_violations', 'broadcast_rule_parts',
-            'broadcast_queue', 'broadcast_integrity_counts',
-            'broadcast_integrity_check', 'broadcast_metrics'
-        )
+    INNER JOIN rule_schema AS s ON c.relnamespace = s.oid
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname <> 'alembic_version'
 ),
 
 rule_functions AS (
     SELECT p.*, p.proname::text AS function_name
     FROM pg_catalog.pg_proc AS p
-    WHERE
-        p.pronamespace = to_regnamespace('public')
-        AND p.proname IN (
-            'create_broadcast_rows', 'take_over_auto_created_row', 'refuse_broadcast_truncate',
-            'backfill_broadcasts', 'backfill_broadcast_batch', 'repair_broadcasts', 'repair_broadcast_batch',
-            'quarantine_duplicate_broadcasts', 'lock_without_queueing', 'pause_for_clients',
-            'checked_channel', 'own_channel', 'register_channel', 'update_channel', 'delete_channel',
-            'own_broadcast', 'broadcast_state', 'retry_after_seconds', 'request_broadcast', 'reactivate_broadcast',
-            'record_login', 'watch_client', 'notify_watchers',
-            'claim_due_broadcasts', 'messages_to_delete', 'record_message_deleted', 'intend_part', 'record_part',
-            'finish_broadcast', 'release_expired_claims', 'forget_old_deliveries',
-            'client_channels', 'client_broadcast', 'user_of_id', 'password_hash_of',
-            'check_operator', 'recent_failures', 'first_integrity_violations', 'check_integrity',
-            'broadcasts_by_state'
-        )
-),
-
-rule_triggers (trigger_name) AS (
-    VALUES
-    ('create_broadcast_rows'), ('take_over_auto_created_row'), ('refuse_broadcast_truncate'),
-    ('notify_channel_insert'), ('notify_channel_update'), ('notify_channel_delete'), ('notify_broadcast_update')
+    INNER JOIN rule_schema AS s ON p.pronamespace = s.oid
 ),
 
 rule_roles (role_name) AS (
     VALUES
-    ('broadcast_manager_reader'), ('broadcast_manager_channel_writer'), ('broadcast_manager_api'), ('broadcast_manager_worker')
+    ('broadcast_reader'), ('broadcast_channel_writer'), ('broadcast_api'), ('broadcast_worker')
 ),
 
 rule_constraints AS (
@@ -82,6 +61,9 @@ grants AS (
         UNION ALL
         SELECT f.function_name, 'function', f.proowner, coalesce(f.proacl, acldefault('f', f.proowner))
         FROM rule_functions AS f
+        UNION ALL
+        SELECT s.schema_name, 'schema', s.nspowner, coalesce(s.nspacl, acldefault('n', s.nspowner))
+        FROM rule_schema AS s
     ) AS g
     CROSS JOIN LATERAL aclexplode(g.acl) AS a
     WHERE a.grantee <> g.owner_oid
@@ -105,8 +87,8 @@ facts (scope, kind, name, definition) AS (
     SELECT 'rule', 'function', f.function_name, format(
         '%s(%s) returns %s, language %s, %s, security %s, set %s',
         CASE f.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END,
-        replace(pg_get_function_identity_arguments(f.oid), 'public.', ''),
-        coalesce(replace(format_type(nullif(f.prorettype, 0), NULL), 'public.', ''), ''), l.lanname,
+        regexp_replace(pg_get_function_identity_arguments(f.oid), '\m(public|broadcast)\.', '', 'g'),
+        coalesce(regexp_replace(format_type(nullif(f.prorettype, 0), NULL), '\m(public|broadcast)\.', '', 'g'), ''), l.lanname,
         f.provolatile, CASE WHEN f.prosecdef THEN 'definer' ELSE 'invoker' END,
         coalesce(array_to_string(f.proconfig, ' and '), 'nothing')
     )
@@ -131,7 +113,7 @@ facts (scope, kind, name, definition) AS (
             ' AS "?[a-z0-9_?]+"?', '', 'g'
         ))
     FROM rule_relations AS r
-    CROSS JOIN LATERAL replace(pg_get_viewdef(r.oid), 'public.', '') AS v (body)
+    CROSS JOIN LATERAL regexp_replace(pg_get_viewdef(r.oid), '\m(public|broadcast)\.', '', 'g') AS v (body)
     WHERE r.relkind = 'v'
     UNION ALL
     SELECT 'rule', 'comment', 'relation ' || r.relation_name, obj_description(r.oid, 'pg_class')
@@ -145,19 +127,19 @@ facts (scope, kind, name, definition) AS (
     INNER JOIN pg_catalog.pg_attribute AS a ON r.oid = a.attrelid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_attrdef AS d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
     UNION ALL
-    SELECT 'rule', 'constraint', r.relation_name || '.' || k.conname, replace(pg_get_constraintdef(k.oid), 'public.', '')
+    SELECT 'rule', 'constraint', r.relation_name || '.' || k.conname, regexp_replace(pg_get_constraintdef(k.oid), '\m(public|broadcast)\.', '', 'g')
     FROM rule_relations AS r
     INNER JOIN pg_catalog.pg_constraint AS k ON r.oid = k.conrelid AND k.contype <> 'n'
     UNION ALL
     SELECT 'rule', 'index', c.relname::text, format(
-        '%s, %s', replace(pg_get_indexdef(i.indexrelid), 'public.', ''), CASE WHEN i.indisvalid THEN 'valid' ELSE 'not valid' END
+        '%s, %s', regexp_replace(pg_get_indexdef(i.indexrelid), '\m(public|broadcast)\.', '', 'g'), CASE WHEN i.indisvalid THEN 'valid' ELSE 'not valid' END
     )
     FROM rule_relations AS r
     INNER JOIN pg_catalog.pg_index AS i ON r.oid = i.indrelid
     INNER JOIN pg_catalog.pg_class AS c ON i.indexrelid = c.oid
     UNION ALL
     SELECT 'rule', 'constraint', k.constraint_name, format(
-        '%s, %s', replace(pg_get_constraintdef(k.oid), 'public.', ''), CASE WHEN k.convalidated THEN 'valid' ELSE 'not valid' END
+        '%s, %s', regexp_replace(pg_get_constraintdef(k.oid), '\m(public|broadcast)\.', '', 'g'), CASE WHEN k.convalidated THEN 'valid' ELSE 'not valid' END
     )
     FROM rule_constraints AS k
     UNION ALL
@@ -173,18 +155,18 @@ facts (scope, kind, name, definition) AS (
     UNION ALL
     SELECT
         CASE
-            WHEN t.tgname IN (SELECT r.trigger_name FROM rule_triggers AS r) THEN 'rule'
+            WHEN t.tgfoid IN (SELECT f.oid FROM rule_functions AS f) THEN 'rule'
             ELSE 'other'
         END,
         'trigger', format('%s on %s', t.tgname, b.table_name),
-        format('%s; enabled %s', replace(pg_get_triggerdef(t.oid), 'public.', ''), t.tgenabled)
+        format('%s; enabled %s', regexp_replace(pg_get_triggerdef(t.oid), '\m(public|broadcast)\.', '', 'g'), t.tgenabled)
     FROM business_tables AS b
     INNER JOIN pg_catalog.pg_trigger AS t ON b.oid = t.tgrelid AND NOT t.tgisinternal
     UNION ALL
     SELECT 'rule', 'comment', 'trigger ' || t.tgname, obj_description(t.oid, 'pg_trigger')
     FROM business_tables AS b
     INNER JOIN pg_catalog.pg_trigger AS t ON b.oid = t.tgrelid
-    WHERE t.tgname IN (SELECT r.trigger_name FROM rule_triggers AS r)
+    WHERE t.tgfoid IN (SELECT f.oid FROM rule_functions AS f)
     UNION ALL
     SELECT
         CASE WHEN g.object_kind <> 'table' OR g.grantee IN (SELECT r.role_name FROM rule_roles AS r) THEN 'rule' ELSE 'other' END,
@@ -269,7 +251,7 @@ facts (scope, kind, name, definition) AS (
         regexp_replace(
             regexp_replace(
                 regexp_replace(
-                    replace(pg_get_constraintdef(k.oid), 'public.', ''), '::(text|character varying)(\[\])?', '', 'g'
+                    regexp_replace(pg_get_constraintdef(k.oid), '\m(public|broadcast)\.', '', 'g'), '::(text|character varying)(\[\])?', '', 'g'
                 ),
                 '\((''[^'']*'')\)', '\1', 'g'
             ),
@@ -282,7 +264,7 @@ facts (scope, kind, name, definition) AS (
     WHERE k.oid NOT IN (SELECT r.oid FROM rule_constraints AS r)
     UNION ALL
     SELECT 'other', 'index', b.table_name || '.' || c.relname, format(
-        '%s, %s', replace(pg_get_indexdef(i.indexrelid), 'public.', ''), CASE WHEN i.indisvalid THEN 'valid' ELSE 'not valid' END
+        '%s, %s', regexp_replace(pg_get_indexdef(i.indexrelid), '\m(public|broadcast)\.', '', 'g'), CASE WHEN i.indisvalid THEN 'valid' ELSE 'not valid' END
     )
     FROM business_tables AS b
     INNER JOIN pg_catalog.pg_index AS i ON b.oid = i.indrelid

@@ -1,7 +1,7 @@
 -- Everything that breaks "each channel has exactly one broadcast row"; no row comes back when all is well.
 -- Runs on any copy of the database, upgraded or not, with SELECT on the two tables, and changes nothing:
 --   psql "$DATABASE_URL" -f sql/checks/verify_broadcast_integrity.sql
--- The view broadcast_integrity_violations is this query (a test compares them).
+-- The body of broadcast.find_integrity_violations() is this query (a test compares them).
 WITH
 unique_wanted (table_name, index_name, column_names, may_be_implied) AS (
     VALUES
@@ -82,10 +82,10 @@ rows_found AS (
             )
         END AS detail,
         CASE m.check_name
-            WHEN 'channel_without_broadcast' THEN 'broadcast-manager backfill, or in psql: CALL backfill_broadcasts();'
+            WHEN 'channel_without_broadcast' THEN 'broadcast-manager backfill, or in psql: CALL broadcast.backfill_broadcasts();'
             WHEN 'broadcast_without_channel'
-                THEN 'broadcast-manager upgrade, or in psql: CALL repair_broadcasts(); the row goes to the quarantine.'
-            ELSE 'broadcast-manager upgrade, or in psql: CALL repair_broadcasts(); the old row is kept in the quarantine.'
+                THEN 'broadcast-manager upgrade, or in psql: CALL broadcast.repair_broadcasts(); the row goes to the quarantine.'
+            ELSE 'broadcast-manager upgrade, or in psql: CALL broadcast.repair_broadcasts(); the old row is kept in the quarantine.'
         END AS remedy
     FROM misfits AS m
     UNION ALL
@@ -96,7 +96,7 @@ rows_found AS (
         b.closed_channel_id,
         NULL,
         format('%s broadcast rows for one pair.', count(*)),
-        'broadcast-manager upgrade, or in psql: SELECT quarantine_duplicate_broadcasts(); the row with the most history stays, '
+        'broadcast-manager upgrade, or in psql: SELECT broadcast.quarantine_duplicate_broadcasts(); the row with the most history stays, '
         'the others go to the quarantine.'
     FROM public.broadcast_manager AS b
     -- A valid unique key has looked already.
@@ -137,7 +137,7 @@ trigger_found AS (
         format('Trigger %s on %s.', w.trigger_name, w.table_name) AS detail,
         CASE
             WHEN t.tgname IS NULL
-                THEN 'broadcast-manager upgrade; if the database is at head: sql/triggers/' || w.trigger_name || '.sql'
+                THEN 'broadcast-manager upgrade; if the database is at head: sql/rule/' || w.trigger_name || '.trigger.sql'
             ELSE format('ALTER TABLE %s ENABLE TRIGGER %s; then look for what was missed.', w.table_name, w.trigger_name)
         END AS remedy
     FROM trigger_wanted AS w
@@ -190,10 +190,10 @@ key_broken AS (
         format('Key %s on %s.', f.constraint_name, f.table_name) AS detail,
         CASE
             WHEN f.key_oid IS NULL
-                THEN 'broadcast-manager upgrade; if the database is at head: sql/constraints/' || f.constraint_name || '.sql'
+                THEN 'broadcast-manager upgrade; if the database is at head: sql/rule/' || f.constraint_name || '.sql'
             WHEN f.found_definition <> f.definition
                 THEN format(
-                    'ALTER TABLE %s DROP CONSTRAINT %s; then sql/constraints/%2$s.sql', f.table_name, f.constraint_name
+                    'ALTER TABLE %s DROP CONSTRAINT %s; then sql/rule/%2$s.sql', f.table_name, f.constraint_name
                 )
             WHEN NOT f.enforced
                 THEN format('ALTER TABLE %s ALTER CONSTRAINT %s ENFORCED;', f.table_name, f.constraint_name)
@@ -224,13 +224,13 @@ structure_found AS (
     SELECT
         'unique_key_missing',
         format('No valid unique key on %s (%s).', u.table_name, array_to_string(u.column_names, ', ')),
-        'broadcast-manager upgrade; if the database is at head: sql/constraints/' || u.index_name || '.sql'
+        'broadcast-manager upgrade; if the database is at head: sql/rule/' || u.index_name || '.sql'
     FROM unique_missing AS u
     UNION ALL
     SELECT
         'key_missing',
         'No key ties a channel to its owner in registered_users.',
-        'broadcast-manager upgrade; if the database is at head: sql/constraints/main_clients_database_owner_fkey.sql'
+        'broadcast-manager upgrade; if the database is at head: sql/rule/main_clients_database_owner_fkey.sql'
     WHERE NOT EXISTS (
         SELECT FROM pg_catalog.pg_constraint AS k
         WHERE

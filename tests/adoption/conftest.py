@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import databases
 from tests.adoption.states import Conn
+from tools import databases
 
 
 @pytest.fixture

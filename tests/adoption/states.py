@@ -8,9 +8,9 @@ import pytest
 from alembic.util import CommandError
 from psycopg import sql
 
-from pyapi.drift import Fact, read_fingerprint
-from pyapi.integrity import find_violations
-from tests import databases
+from pyapi.checks.drift import Fact, read_fingerprint
+from pyapi.checks.violations import find_violations
+from tools import databases
 
 Conn = psycopg.Connection[Any]
 Pair = tuple[str, str]
@@ -67,9 +67,7 @@ def broadcast(conn: Conn, broadcast_id: uuid.UUID) -> dict[str, Any] | None:
 
 def quarantine(conn: Conn) -> list[tuple[str, uuid.UUID, dict[str, Any]]]:
     """Tell the quarantine as (reason, broadcast_id, row)."""
-    return conn.execute(
-        "SELECT reason, broadcast_id, broadcast_row FROM broadcast_manager_quarantine ORDER BY id"
-    ).fetchall()
+    return conn.execute("SELECT reason, broadcast_id, broadcast_row FROM broadcast.quarantine ORDER BY id").fetchall()
 
 
 def add_broadcast(conn: Conn, client: uuid.UUID | None, pair: tuple[str | None, str | None], **more: Any) -> uuid.UUID:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests import databases
 from tests.adoption.states import Conn, add_broadcast, business_rows, picture, quarantine, taken
+from tools import databases
 
 
 def test_adoption_downgrade_leaves_users_channels_and_broadcasts(old_database: str, old: Conn) -> None:

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 from alembic.util import CommandError
 
-from tests import databases
 from tests.adoption.states import Conn, Pair, add_broadcast, pairs_and_ids, picture, quarantine, taken
+from tools import databases
 
 REVISIONS = [f"{n:04}" for n in range(1, 14)]
 
@@ -136,7 +136,7 @@ def test_adoption_backfill_that_broke_in_the_middle_is_finished(old_database: st
     for _ in range(6):
         databases.add_channel(old, client)
     old.execute("ALTER TABLE main_clients_database ENABLE TRIGGER create_broadcast_rows")
-    old.execute("CALL backfill_broadcasts(batch_size => 2, only_client_id => NULL)")
+    old.execute("CALL broadcast.backfill_broadcasts(batch_size => 2, only_client_id => NULL)")
     old.execute("ALTER TABLE main_clients_database DISABLE TRIGGER create_broadcast_rows")
     for _ in range(3):
         databases.add_channel(old, client)

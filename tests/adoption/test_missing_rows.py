@@ -5,8 +5,8 @@ import uuid
 import psycopg
 import pytest
 
-from tests import databases
 from tests.adoption.states import Conn, add_broadcast, add_many_channels, broadcast, pairs_and_ids, picture, taken
+from tools import databases
 
 NOT_CONFIGURED = uuid.UUID("7e1018e4-5644-4031-a05c-4166cc877264")
 
@@ -61,8 +61,8 @@ def test_adoption_backfill_run_twice_gives_the_same_ids(old_database: str, old: 
     add_many_channels(old, databases.add_user(old), 5)
     databases.upgrade(old_database)
     ids = pairs_and_ids(old)
-    assert old.execute("CALL backfill_broadcasts()").fetchone() == (0, 0)
-    old.execute("CALL repair_broadcasts()")
+    assert old.execute("CALL broadcast.backfill_broadcasts()").fetchone() == (0, 0)
+    old.execute("CALL broadcast.repair_broadcasts()")
     assert pairs_and_ids(old) == ids
 
 
@@ -83,7 +83,7 @@ def test_adoption_channel_held_by_a_client_is_finished_by_running_again(old_data
     databases.upgrade(old_database, "0007")
     with databases.connect(old_database) as other, other.transaction():
         other.execute("SELECT FROM main_clients_database WHERE open_channel_id = %s FOR UPDATE", [held[0]])
-        old.execute("CALL backfill_broadcasts()")
+        old.execute("CALL broadcast.backfill_broadcasts()")
         assert pairs_and_ids(old).keys() == {free}
     taken(old_database)
     assert pairs_and_ids(old).keys() == {held, free}

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from psycopg import sql
 
-from tests import databases
 from tests.adoption.states import Conn, add_broadcast, refused, taken
+from tools import databases
 
 
 def test_adoption_refuses_a_pair_that_stands_in_two_channels(old_database: str, old: Conn) -> None:

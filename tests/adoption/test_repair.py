@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests import databases
 from tests.adoption.states import Conn, add_broadcast, broadcast, pairs_and_ids, quarantine, taken
+from tools import databases
 
 LONG_AGO = datetime(2025, 3, 1, tzinfo=UTC)
 HISTORY = {
@@ -182,7 +182,7 @@ def test_adoption_more_rows_than_one_batch_are_repaired(old_database: str, old: 
 BRING_BACK = """
 WITH fresh AS (
     DELETE FROM public.broadcast_manager AS b
-    USING public.broadcast_manager_quarantine AS q
+    USING broadcast.quarantine AS q
     WHERE
         q.id = %s
         AND b.open_channel_id = q.broadcast_row ->> 'open_channel_id'
@@ -204,7 +204,7 @@ def test_adoption_row_can_be_brought_back_once_its_channel_is_there_again(old_da
     orphan = add_broadcast(old, client, pair, **HISTORY)
     before = row_of(old, orphan)
     taken(old_database)
-    number = old.execute("SELECT id FROM broadcast_manager_quarantine").fetchone()
+    number = old.execute("SELECT id FROM broadcast.quarantine").fetchone()
     assert number is not None
     # Without the channel nothing happens.
     assert old.execute(BRING_BACK, number).fetchall() == []
@@ -220,7 +220,7 @@ def test_adoption_row_that_a_client_holds_holds_up_no_neighbour(old_database: st
     databases.upgrade(old_database, "0007")
     with databases.connect(old_database) as other, other.transaction():
         other.execute("SELECT FROM broadcast_manager WHERE id = %s FOR UPDATE", [held])
-        old.execute("CALL repair_broadcasts()")
+        old.execute("CALL broadcast.repair_broadcasts()")
         assert {i for _, i, _ in quarantine(old)} == set(free)
     taken(old_database)
     assert {i for _, i, _ in quarantine(old)} == {held, *free}
@@ -232,7 +232,7 @@ def test_adoption_row_that_can_not_be_repaired_holds_up_no_neighbour(old_databas
     databases.upgrade(old_database, "0007")
     old.execute("CREATE TABLE sent (broadcast_id uuid REFERENCES broadcast_manager (id))")
     old.execute("INSERT INTO sent VALUES (%s)", [orphans[0]])
-    old.execute("CALL repair_broadcasts()")
+    old.execute("CALL broadcast.repair_broadcasts()")
     assert {i for _, i, _ in quarantine(old)} == set(orphans[1:])
     old.execute("DROP TABLE sent")
     taken(old_database)

@@ -3,8 +3,8 @@
 import pytest
 from psycopg import sql
 
-from tests import databases
 from tests.adoption.states import Conn, Picture, add_broadcast, broadcast, picture, rows, taken
+from tools import databases
 
 
 def foreign(seen: Picture) -> set[tuple[str, str, str]]:

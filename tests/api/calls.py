@@ -11,12 +11,12 @@ import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from pyapi.app import create_app
 from pyapi.settings import Settings
-from pyapi.web_server import listen, web_server
-from pyapi.worker_settings import WorkerSettings
-from tests import databases
-from tests.databases import new_channel_id
+from pyapi.web.app import create_app
+from pyapi.web.server import listen, web_server
+from pyapi.worker.settings import WorkerSettings
+from tools import databases
+from tools.databases import new_channel_id
 
 API_ROLE = "test_api"
 API_PASSWORD = "test-only"  # noqa: S105

@@ -1,4 +1,4 @@
-"""The application on a real port, as a role that is only a member of broadcast_manager_api, and people who call it."""
+"""The application on a real port, as a role that is only a member of broadcast_api, and people who call it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests import databases
 from tests.api.calls import API_PASSWORD, API_ROLE, PASSWORD, Person, World, new_world
-from tests.databases import connect
+from tools import databases
+from tools.databases import connect
 
 # The cheapest that bcrypt allows: the tests sign in often.
 _HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
@@ -29,7 +29,7 @@ def api_role(server_url: str, template: str) -> str:
             conn.execute(
                 sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(API_ROLE), sql.Literal(API_PASSWORD))
             )
-        conn.execute(sql.SQL("GRANT broadcast_manager_api TO {}").format(sql.Identifier(API_ROLE)))
+        conn.execute(sql.SQL("GRANT broadcast_api TO {}").format(sql.Identifier(API_ROLE)))
     return API_ROLE
 
 
@@ -69,7 +69,7 @@ def new_person(base_url: str, owner_conn: psycopg.Connection[Any]) -> Iterator[C
         user_id = databases.add_user(owner_conn)
         owner_conn.execute("UPDATE public.registered_users SET password_hash = %s WHERE user_id = %s", [_HASH, user_id])
         if operator:
-            owner_conn.execute("INSERT INTO public.broadcast_manager_operators (user_id) VALUES (%s)", [user_id])
+            owner_conn.execute("INSERT INTO broadcast.operators (user_id) VALUES (%s)", [user_id])
         people.append(Person.signed_in(base_url, user_id, f"user_{user_id.hex[:12]}"))
         return people[-1]
 

@@ -234,6 +234,6 @@ def test_a_former_operators_next_token_is_without_the_role(
     anonymous: httpx.Client, new_person: Callable[..., Person], owner_conn: psycopg.Connection[Any]
 ) -> None:
     operator = new_person(operator=True)
-    owner_conn.execute("DELETE FROM public.broadcast_manager_operators")
+    owner_conn.execute("DELETE FROM broadcast.operators")
     renewed = anonymous.post("/api/auth/refresh", headers=bearer(operator.refresh_token)).json()["access_token"]
     assert "role" not in jwt.decode(renewed, SECRET, algorithms=["HS256"])

@@ -7,7 +7,7 @@ import httpx
 import psycopg
 import pytest
 
-from pyapi.api.body_limit import MAX_BODY_BYTES
+from pyapi.web.middleware.body_limit import MAX_BODY_BYTES
 from tests.api.calls import Person, bearer, log_in, refused, registration
 
 JSON = {"Content-Type": "application/json"}

@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests import databases
 from tests.api.calls import Person, World, new_world, refused
+from tools import databases
 
 AT_ONCE = 20
 
@@ -42,7 +42,7 @@ def test_twenty_registrations_at_once_make_ten_channels(person: Person, owner_co
 def test_the_limit_is_a_setting_of_the_database_and_takes_effect_at_once(
     person: Person, owner_conn: psycopg.Connection[Any]
 ) -> None:
-    owner_conn.execute("UPDATE public.broadcast_manager_settings SET max_channels_per_client = 1")
+    owner_conn.execute("UPDATE broadcast.settings SET max_channels_per_client = 1")
     assert person.register().status_code == 201
     assert refused(person.register(), 400, "channel_limit_reached")["error"] == "Maximum 1 channels per account"
     assert person.http.get("/api/channels").json()["max_channels"] == 1

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 import structlog
 
-from tests import databases
 from tests.api.calls import Person, World, new_world, refused, registration
+from tools import databases
 
 # Each refusal of these is compared with what was there before.
 COUNTS = "SELECT (SELECT count(*) FROM public.main_clients_database), (SELECT count(*) FROM public.broadcast_manager)"

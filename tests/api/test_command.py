@@ -13,9 +13,9 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from pyapi.web_server import listen
+from pyapi.web.server import listen
 from tests.api.calls import SECRET, Person, World, bearer, log_in
-from tests.databases import ROOT
+from tools.databases import ROOT
 
 _PORT = re.compile(r'"port": (\d+)')
 

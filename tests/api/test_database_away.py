@@ -11,8 +11,8 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from pyapi.settings import Settings
-from tests import databases
 from tests.api.calls import API_ROLE, SECRET, Person, World, log_in, new_world, refused, registration, served
+from tools import databases
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def test_schemathesis_finds_nothing(
 ) -> None:
     """Calls made up from the document, right and wrong ones: each answer is one that the document tells of."""
     chosen: int = request.getfixturevalue("seed")
-    owner_conn.execute("UPDATE public.broadcast_manager_settings SET max_channels_per_client = 100000")
+    owner_conn.execute("UPDATE broadcast.settings SET max_channels_per_client = 100000")
     person.http.post("/api/channels/register", json=registration(open_channel_id="-1003268562225"))
     load_all_checks()
     # A channel that fits the document may still break a rule across fields, which no schema can tell.

@@ -8,7 +8,7 @@ import pytest
 from psycopg import sql
 
 from tests.api.calls import World
-from tests.databases import add_channel, add_user, connect
+from tools.databases import add_channel, add_user, connect
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_the_role_writes_no_table(api_conn: psycopg.Connection[Any], owner_conn:
         " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') GROUP BY c.relname"
     ).fetchall()
     names = {name for name, _ in tables}
-    assert {"registered_users", "main_clients_database", "broadcast_manager", "broadcast_manager_settings"} <= names
+    assert {"registered_users", "main_clients_database", "broadcast_manager", "broadcast.settings"} <= names
     for name, column in tables:
         table = sql.Identifier("public", name)
         for statement in (
@@ -51,7 +51,7 @@ def test_the_role_owns_nothing_and_is_nothing_else(api_conn: psycopg.Connection[
         "SELECT r.rolname FROM pg_auth_members AS m JOIN pg_roles AS r ON r.oid = m.roleid"
         " WHERE m.member = current_user::regrole"
     ).fetchall()
-    assert member_of == [("broadcast_manager_api",)]
+    assert member_of == [("broadcast_api",)]
     attributes = (
         "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
     )

@@ -16,7 +16,7 @@ from tests.api.conftest import world as world
 @pytest.fixture(autouse=True)
 def cheap_check(monkeypatch: pytest.MonkeyPatch) -> None:
     """Check names that nobody has as cheaply as others; tests/api/test_auth.py looks at the real cost."""
-    monkeypatch.setattr("pyapi.passwords._NOBODY", _NOBODY)
+    monkeypatch.setattr("pyapi.channels.passwords._NOBODY", _NOBODY)
 
 
 _NOBODY = bcrypt.hashpw(b"nobody's", bcrypt.gensalt(4))

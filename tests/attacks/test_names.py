@@ -10,11 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests import databases
 from tests.cli.conftest import Run
 from tests.cli.conftest import run as run
-from tests.databases import connect
 from tests.fuzz.functions import Fuzz
+from tools import databases
+from tools.databases import connect
 
 TRAPS = Path(__file__).parent / "traps.sql"
 # The caller's own folly, and what everyone has where others may create objects in public (as before PostgreSQL 15).

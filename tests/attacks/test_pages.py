@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pyapi.dashboard.sessions import LOGIN_COOKIE, SESSION_COOKIE
+from pyapi.web.dashboard.sessions import LOGIN_COOKIE, SESSION_COOKIE
 from tests.api.calls import PASSWORD, Person, World
 from tests.dashboard.test_cookies_and_headers import CSP
 from tests.dashboard.visitor import Visitor, csrf_of

@@ -9,8 +9,8 @@ import httpx
 import psycopg
 import pytest
 
-from pyapi import web_server
-from pyapi.dashboard.sessions import SESSION_COOKIE
+from pyapi.web import server as web_server
+from pyapi.web.dashboard.sessions import SESSION_COOKIE
 from tests.api.calls import Person, World, new_world
 from tests.dashboard.visitor import Visitor
 

@@ -10,13 +10,12 @@ import httpx
 import psycopg
 import pytest
 
-from pyapi.drift import find_drift, read_fingerprint
-from pyapi.worker import run_round
-from pyapi.worker_settings import WorkerSettings
+from pyapi.checks.drift import find_drift, read_fingerprint
+from pyapi.worker.loop import run_round
+from pyapi.worker.settings import WorkerSettings
 from tests.api.calls import Person, log_in, refused, registration
 from tests.dashboard.visitor import Visitor, channel_form
 from tests.dashboard.visitor import log_in as log_in_by_form
-from tests.databases import ROOT
 from tests.delivery.broadcasts import Conn, add_broadcast
 from tests.delivery.conftest import conn as conn
 from tests.delivery.conftest import settings as settings
@@ -24,6 +23,7 @@ from tests.delivery.conftest import telegram as telegram
 from tests.delivery.conftest import worker_role as worker_role
 from tests.delivery.conftest import worker_url as worker_url
 from tests.delivery.telegram import Telegram
+from tools.databases import ROOT
 
 SQL = [
     "'; DROP TABLE x; --",
@@ -137,7 +137,7 @@ class Page(HTMLParser):
 def test_markup_makes_no_page_another_one(
     base_url: str, person: Person, owner_conn: psycopg.Connection[Any], attack: str
 ) -> None:
-    owner_conn.execute("INSERT INTO public.broadcast_manager_operators VALUES (%s)", [person.user_id])
+    owner_conn.execute("INSERT INTO broadcast.operators VALUES (%s)", [person.user_id])
     plain, attacked = registration(**texts("Plain and simple")), registration(**texts(attack))
     visitor = Visitor.signed_in(base_url, person)
     pages: list[list[Page]] = []

@@ -13,7 +13,7 @@ import jwt
 import psycopg
 import pytest
 
-from pyapi.dashboard.sessions import SESSION_COOKIE
+from pyapi.web.dashboard.sessions import SESSION_COOKIE
 from tests.api.calls import SECRET, Person, bearer, refused
 from tests.dashboard.visitor import Visitor
 
@@ -98,7 +98,7 @@ def test_the_role_of_operators_needs_both_token_and_database(
     anonymous: httpx.Client, base_url: str, new_person: Callable[..., Person], owner_conn: psycopg.Connection[Any]
 ) -> None:
     client, operator = new_person(), new_person(operator=True)
-    owner_conn.execute("DELETE FROM public.broadcast_manager_operators WHERE user_id = %s", [operator.user_id])
+    owner_conn.execute("DELETE FROM broadcast.operators WHERE user_id = %s", [operator.user_id])
     now = datetime.now(UTC)
     claims = {"sub": str(client.user_id), "username": client.username, "type": "access", "role": "operator"}
     claims_with_time = {**claims, "iat": now, "exp": now + timedelta(minutes=5)}

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.bot_api.chats import ANSWERS
-from tests.bot_api.server import BOT_USERNAME, TOKEN, running
-from tests.bot_api.telegram_html import CanNotParse, parse
+from tools.bot_api.chats import ANSWERS
+from tools.bot_api.server import BOT_USERNAME, TOKEN, running
+from tools.bot_api.telegram_html import CanNotParse, parse
 
 CHAT = "-1003268562225"
 

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from pyapi.telegram import RequestRefused
-from pyapi.worker import Round, run_round
-from pyapi.worker_settings import WorkerSettings
+from pyapi.worker.loop import Round, run_round
+from pyapi.worker.settings import WorkerSettings
+from pyapi.worker.telegram import RequestRefused
 from tests.delivery.broadcasts import Conn, add_broadcast, make_due, parts, row
 from tests.delivery.telegram import Telegram
 
@@ -31,7 +31,7 @@ def send(settings: WorkerSettings) -> Round:
 def test_message_is_of_unknown_fate_and_counts_as_no_failure(
     conn: Conn, telegram: Telegram, settings: WorkerSettings, status: int, code: str
 ) -> None:
-    conn.execute("UPDATE broadcast_manager_settings SET max_consecutive_failures = 1")
+    conn.execute("UPDATE broadcast.settings SET max_consecutive_failures = 1")
     broadcast = add_broadcast(conn)
     telegram.order("not_telegram", method="sendMessage", chat_id=broadcast.open_id, status=status)
     assert [result.outcome for result in send(settings).results] == ["unknown"]
@@ -56,7 +56,7 @@ def test_what_is_due_waits_until_telegram_is_there_again(
 def test_deletion_is_asked_for_again_and_counts_as_no_failure(
     conn: Conn, telegram: Telegram, settings: WorkerSettings, status: int
 ) -> None:
-    conn.execute("UPDATE broadcast_manager_settings SET max_consecutive_failures = 1")
+    conn.execute("UPDATE broadcast.settings SET max_consecutive_failures = 1")
     broadcast = add_broadcast(conn)
     assert send(settings).successful == 1
     make_due(conn, broadcast)

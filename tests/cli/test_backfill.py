@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests import databases
 from tests.adoption.states import Conn, add_many_channels, broadcast, pairs_and_ids, picture
 from tests.cli.conftest import Run
+from tools import databases
 
 CLIENT = uuid.UUID("7e1018e4-5644-4031-a05c-4166cc877264")
 COUNT = 25

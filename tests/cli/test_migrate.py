@@ -2,10 +2,10 @@
 
 import pytest
 
-from pyapi.drift import find_drift
-from tests import databases
+from pyapi.checks.drift import find_drift
 from tests.cli.conftest import Run
 from tests.migrations import builds
+from tools import databases
 
 
 def test_cli_upgrade_goes_to_a_revision_and_on_to_the_newest(run: Run, empty_database: str) -> None:

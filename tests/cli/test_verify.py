@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests import databases, servers
 from tests.adoption.states import Conn, add_broadcast
 from tests.cli.conftest import Run
+from tools import databases, servers
 
 CHECK = databases.ROOT / "sql" / "checks" / "verify_broadcast_integrity.sql"
 VIEW = databases.ROOT / "sql" / "views" / "broadcast_integrity_violations.sql"
@@ -214,7 +214,7 @@ def test_verify_runs_before_the_upgrade(run: Run, old_database: str) -> None:
 
 def test_verify_reader_role_may_look(run: Run, filled: str, server_url: str) -> None:
     with databases.connect(server_url) as boss:
-        boss.execute("CREATE ROLE cli_reader LOGIN PASSWORD 'test-only' IN ROLE broadcast_manager_reader")
+        boss.execute("CREATE ROLE cli_reader LOGIN PASSWORD 'test-only' IN ROLE broadcast_reader")
     outcome = run(databases.at(filled, databases.name_of(filled), "cli_reader", "test-only"), "verify")
     with databases.connect(server_url) as boss:
         boss.execute("DROP ROLE cli_reader")
@@ -223,7 +223,7 @@ def test_verify_reader_role_may_look(run: Run, filled: str, server_url: str) -> 
 
 def test_verify_check_file_is_the_query_of_the_view() -> None:
     text = VIEW.read_text()
-    head = "CREATE OR REPLACE VIEW public.broadcast_integrity_violations AS\n"
+    head = "CREATE OR REPLACE VIEW broadcast.integrity_violations AS\n"
     assert text.startswith(head)
     assert text.removeprefix(head).partition("\n\nCOMMENT ON VIEW")[0] == CHECK.read_text().rstrip("\n")
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from tests import databases
 from tests.cli.conftest import Run
+from tools import databases
 
 COMMANDS = ["verify", "doctor", "backfill"]
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import IsolationLevel
 
-from tests import databases
+from tools import databases
 
 WRITERS = 8
 USERS = [uuid.UUID(int=n << 80) for n in range(1, 9)]

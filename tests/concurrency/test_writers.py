@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests import databases
 from tests.concurrency.load import PROVOCATIONS, WRITES, Failure, Load
+from tools import databases
 
 SECONDS = float(os.environ.get("TEST_LOAD_SECONDS", "30"))
 COMMITS = 200
@@ -111,7 +111,7 @@ def _new_errors(ruled: Load, bare: Load) -> dict[Failure, int]:
 
 def _violations(url: str) -> list[object]:
     with databases.connect(url) as conn:
-        return [row for row in conn.execute("SELECT * FROM broadcast_integrity_violations")]
+        return [row for row in conn.execute("SELECT * FROM broadcast.integrity_violations")]
 
 
 def _print(load: Load) -> None:

@@ -9,13 +9,13 @@ import pytest
 from pydantic import SecretStr
 
 from pyapi.settings import Settings
-from tests import databases
 from tests.api.calls import API_PASSWORD, PASSWORD, SECRET, Person, served
 
 # The role is the API's.
 from tests.api.conftest import api_role as api_role
-from tests.dashboard.chromium import find_chromium
 from tests.dashboard.visitor import Visitor
+from tools import databases
+from tools.chromium import find_chromium
 
 # The cheapest that bcrypt allows: the tests sign in often.
 _HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
@@ -54,7 +54,7 @@ def new_person(base_url: str, owner_conn: psycopg.Connection[Any]) -> Iterator[C
         user_id = databases.add_user(owner_conn)
         owner_conn.execute("UPDATE public.registered_users SET password_hash = %s WHERE user_id = %s", [_HASH, user_id])
         if operator:
-            owner_conn.execute("INSERT INTO public.broadcast_manager_operators (user_id) VALUES (%s)", [user_id])
+            owner_conn.execute("INSERT INTO broadcast.operators (user_id) VALUES (%s)", [user_id])
         people.append(Person.signed_in(base_url, user_id, f"user_{user_id.hex[:12]}"))
         return people[-1]
 

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from tenacity import RetryCallState
 
-from pyapi.changes import Changes
 from pyapi.settings import Settings
-from tests.databases import connect
+from pyapi.web.listener import Changes
+from tools.databases import connect
 
 # Only so that a test that fails comes to an end.
 _END_SECONDS = 30
@@ -63,7 +63,7 @@ def test_database_that_comes_late_is_tried_again(
             async with asyncio.timeout(_END_SECONDS), changes.listening():
                 assert await watcher.changed()
 
-    monkeypatch.setattr("pyapi.changes._say_why", allow)
+    monkeypatch.setattr("pyapi.web.listener._say_why", allow)
     owner_conn.execute(f"REVOKE CONNECT ON DATABASE {database} FROM PUBLIC")
     asyncio.run(watch())
     assert len(refused) == 1

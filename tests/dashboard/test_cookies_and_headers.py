@@ -8,7 +8,7 @@ import jwt
 import psycopg
 import pytest
 
-from pyapi.dashboard.sessions import LOGIN_COOKIE, SESSION_COOKIE
+from pyapi.web.dashboard.sessions import LOGIN_COOKIE, SESSION_COOKIE
 from tests.api.calls import PASSWORD, SECRET, Person
 from tests.dashboard.visitor import Visitor, csrf_of, log_in
 

@@ -11,14 +11,14 @@ import jwt
 import psycopg
 import pytest
 
-from pyapi.accounts import User
-from pyapi.dashboard.sessions import SESSION_COOKIE
+from pyapi.channels.accounts import User
 from pyapi.settings import Settings
-from pyapi.tokens import issue_token
+from pyapi.web.dashboard.sessions import SESSION_COOKIE
+from pyapi.web.tokens import issue_token
 from tests.api.calls import SECRET, Person, served
 from tests.dashboard.test_cookies_and_headers import claims
 from tests.dashboard.visitor import Visitor
-from tests.databases import add_channel, add_user
+from tools.databases import add_channel, add_user
 
 _TIMEOUT = httpx.Timeout(20)
 

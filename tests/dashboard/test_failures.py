@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from pyapi.accounts import User
-from pyapi.dashboard.sessions import SESSION_COOKIE
+from pyapi.channels.accounts import User
 from pyapi.settings import Settings
-from pyapi.tokens import issue_token
+from pyapi.web.dashboard.sessions import SESSION_COOKIE
+from pyapi.web.tokens import issue_token
 from tests.api.calls import SECRET, served
 from tests.dashboard.test_cookies_and_headers import CSP
 from tests.dashboard.visitor import Visitor
@@ -79,7 +79,7 @@ def test_what_nobody_expected_is_a_page_too(visitor: Visitor, monkeypatch: pytes
     async def broken(*_: object) -> None:
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr("pyapi.dashboard.channels.list_channels", broken)
+    monkeypatch.setattr("pyapi.web.dashboard.channels.list_channels", broken)
     answer = visitor.http.get("/")
     assert answer.status_code == 500
     assert "Something went wrong on our side" in answer.text
@@ -124,7 +124,7 @@ def test_operators_page_shows_violations_and_drift(
 def test_operators_page_gives_up_on_what_takes_too_long(
     new_visitor: Callable[..., Visitor], owner_conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pyapi.dashboard.operators._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("pyapi.web.dashboard.operators._PATIENCE_SECONDS", 0.2)
     visitor = new_visitor(operator=True)
     with owner_conn.transaction():
         owner_conn.execute("LOCK TABLE public.broadcast_manager IN ACCESS EXCLUSIVE MODE")

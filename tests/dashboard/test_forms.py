@@ -163,7 +163,7 @@ def test_pair_that_is_taken_is_told_at_the_field(visitor: Visitor) -> None:
 
 
 def test_no_more_channels_than_the_settings_allow(visitor: Visitor, owner_conn: Conn) -> None:
-    owner_conn.execute("UPDATE public.broadcast_manager_settings SET max_channels_per_client = 1")
+    owner_conn.execute("UPDATE broadcast.settings SET max_channels_per_client = 1")
     visitor.register()
     page = visitor.http.get("/").text
     assert "1 of 1 channels" in page

@@ -16,11 +16,11 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from pyapi.serve import DEMO_PASSWORD, DEMO_USERS
+from demo.serve import DEMO_PASSWORD, DEMO_USERS
 from tests.dashboard.test_events import listening
 from tests.dashboard.visitor import channel_form, csrf_of, log_in
-from tests.databases import ROOT, add_user, connect
 from tests.delivery.telegram import Telegram, until
+from tools.databases import ROOT, add_user, connect
 
 CLIENT = "7e1018e4-5644-4031-a05c-4166cc877264"
 
@@ -33,7 +33,7 @@ def serving(folder: Path, **environment: str) -> Iterator[tuple[str, list[str]]]
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(
-            [sys.executable, "-m", "pyapi.serve", str(folder)],
+            [sys.executable, "-m", "demo.serve", str(folder)],
             cwd=ROOT,
             env={**keep, "PORT": "0", **environment},
             stdout=subprocess.PIPE,
@@ -107,7 +107,7 @@ def test_five_refusals_switch_off_with_the_reason_and_a_way_back(tmp_path: Path)
         httpx.Client(base_url=url, timeout=30) as http,
         connect(superuser_url(tmp_path / "data")) as conn,
     ):
-        conn.execute("UPDATE broadcast_manager_settings SET retry_pause = '10 ms', max_retry_pause = '10 ms'")
+        conn.execute("UPDATE broadcast.settings SET retry_pause = '10 ms', max_retry_pause = '10 ms'")
         address = re.search(r"Telegram: +(\S+)/", "".join(said))
         assert address, said
         telegram = Telegram(address[1])
@@ -151,7 +151,7 @@ def test_database_of_ones_own_gets_no_demo_data(tmp_path: Path, old_database: st
             assert not [line for line in said if "Demo login" in line]
             assert httpx.get(f"{url}/login").status_code == 200
         assert conn.execute("SELECT count(*) FROM public.registered_users").fetchone() == (1,)
-        assert conn.execute("SELECT to_regclass('public.broadcast_manager_settings') IS NOT NULL").fetchone() == (True,)
+        assert conn.execute("SELECT to_regclass('broadcast.settings') IS NOT NULL").fetchone() == (True,)
     assert not (tmp_path / "unused").exists()
 
 
@@ -164,7 +164,7 @@ def superuser_url(folder: Path) -> str:
 def run(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run it where it ends by itself."""
     return subprocess.run(
-        [sys.executable, "-m", "pyapi.serve", str(folder)],
+        [sys.executable, "-m", "demo.serve", str(folder)],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,

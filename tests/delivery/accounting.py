@@ -55,7 +55,7 @@ def balance(conn: psycopg.Connection[Any], telegram: Telegram) -> Account:
     rows = conn.execute(
         "SELECT chat_id, state, extract(epoch FROM send_at)::float8,"
         " coalesce(extract(epoch FROM decided_at)::float8, 'infinity'), message_id"
-        " FROM broadcast_delivery_parts WHERE state <> 'failed' ORDER BY decided_at"
+        " FROM broadcast.delivery_parts WHERE state <> 'failed' ORDER BY decided_at"
     ).fetchall()
     parts, there = Chats(list), Chats(list)
     for chat, *about in rows:

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from tests.databases import add_channel, add_user, broadcast_id
+from tools.databases import add_channel, add_user, broadcast_id
 
 Conn = psycopg.Connection[Any]
 
@@ -53,8 +53,8 @@ def row(conn: Conn, broadcast: Broadcast) -> dict[str, Any]:
 def parts(conn: Conn, broadcast: Broadcast) -> list[tuple[str, str, str | None]]:
     """Every attempt in the order of deliveries: part, state, error code."""
     return conn.execute(
-        "SELECT p.part, p.state, p.error_code FROM broadcast_delivery_parts AS p "
-        "INNER JOIN broadcast_deliveries AS d ON d.id = p.delivery_id WHERE d.broadcast_id = %s "
+        "SELECT p.part, p.state, p.error_code FROM broadcast.delivery_parts AS p "
+        "INNER JOIN broadcast.deliveries AS d ON d.id = p.delivery_id WHERE d.broadcast_id = %s "
         "ORDER BY d.id, p.attempt, p.part DESC",
         [broadcast.id],
     ).fetchall()
@@ -62,7 +62,7 @@ def parts(conn: Conn, broadcast: Broadcast) -> list[tuple[str, str, str | None]]
 
 def outcomes(conn: Conn, broadcast: Broadcast) -> list[str | None]:
     """How each of its deliveries ended, None for one that has not."""
-    rows = conn.execute("SELECT outcome FROM broadcast_deliveries WHERE broadcast_id = %s ORDER BY id", [broadcast.id])
+    rows = conn.execute("SELECT outcome FROM broadcast.deliveries WHERE broadcast_id = %s ORDER BY id", [broadcast.id])
     return [outcome for (outcome,) in rows.fetchall()]
 
 

@@ -8,12 +8,12 @@ from tests.functions.calls import value
 
 def claim(conn: Conn, worker: str = "ann", count: int = 100) -> list[int]:
     """The deliveries that a worker is given."""
-    return [row[0] for row in conn.execute("SELECT * FROM claim_due_broadcasts(%s, %s)", [worker, count])]
+    return [row[0] for row in conn.execute("SELECT * FROM broadcast.claim_due_broadcasts(%s, %s)", [worker, count])]
 
 
 def intend(conn: Conn, delivery: int, part: str, worker: str = "ann") -> tuple[int, Any] | None:
     """The attempt's number and when to send; None: do not send."""
-    query = "SELECT attempt, send_at FROM intend_part(%s, %s, %s)"
+    query = "SELECT attempt, send_at FROM broadcast.intend_part(%s, %s, %s)"
     return conn.execute(query, [delivery, worker, part]).fetchone()
 
 
@@ -23,13 +23,14 @@ def record(conn: Conn, delivery: int, part: str, outcome: str, *, attempt: int =
         details = {"message_id": 100} | details
     named = "".join(f", {name} => %s" for name in details)
     conn.execute(
-        f"SELECT record_part(%s, %s, %s, %s{named})".encode(), [delivery, part, attempt, outcome, *details.values()]
+        f"SELECT broadcast.record_part(%s, %s, %s, %s{named})".encode(),
+        [delivery, part, attempt, outcome, *details.values()],
     )
 
 
 def finish(conn: Conn, delivery: int, worker: str = "ann") -> str:
     """How the claim ended."""
-    return str(value(conn, "SELECT finish_broadcast(%s, %s)", delivery, worker))
+    return str(value(conn, "SELECT broadcast.finish_broadcast(%s, %s)", delivery, worker))
 
 
 def send(conn: Conn, delivery: int, open_outcome: str, closed_outcome: str, worker: str = "ann") -> str:

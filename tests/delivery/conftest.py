@@ -1,4 +1,4 @@
-"""A database, a role that is only a member of broadcast_manager_worker, a fake Telegram, and workers."""
+"""A database, a role that is only a member of broadcast_worker, a fake Telegram, and workers."""
 
 import os
 import signal
@@ -13,11 +13,11 @@ import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
-from pyapi.worker_settings import WorkerSettings
-from tests import databases
-from tests.bot_api.server import TOKEN, running
-from tests.databases import add_user, connect
+from pyapi.worker.settings import WorkerSettings
 from tests.delivery.telegram import Telegram
+from tools import databases
+from tools.bot_api.server import TOKEN, running
+from tools.databases import add_user, connect
 
 WORKER_ROLE = "test_worker"
 WORKER_PASSWORD = "test-only"  # noqa: S105
@@ -29,7 +29,7 @@ Process = subprocess.Popen[bytes]
 
 
 def create_worker_login(server_url: str) -> str:
-    """Make a login role that is only a member of broadcast_manager_worker, and give its name."""
+    """Make a login role that is only a member of broadcast_worker, and give its name."""
     with connect(server_url, autocommit=False) as conn:
         # Runs that share a server would meet in pg_authid.
         conn.execute("SELECT pg_advisory_xact_lock(hashtext('test_worker'))")
@@ -39,7 +39,7 @@ def create_worker_login(server_url: str) -> str:
                     sql.Identifier(WORKER_ROLE), sql.Literal(WORKER_PASSWORD)
                 )
             )
-        conn.execute(sql.SQL("GRANT broadcast_manager_worker TO {}").format(sql.Identifier(WORKER_ROLE)))
+        conn.execute(sql.SQL("GRANT broadcast_worker TO {}").format(sql.Identifier(WORKER_ROLE)))
     return WORKER_ROLE
 
 
@@ -86,7 +86,7 @@ def worker_url(database: str, worker_role: str) -> str:
 def conn(database: str) -> Iterator[Conn]:
     """A connection as the tables' owner; Telegram's limits are off."""
     with connect(database) as connection:
-        connection.execute("UPDATE broadcast_manager_settings SET messages_per_second = NULL, chat_interval = NULL")
+        connection.execute("UPDATE broadcast.settings SET messages_per_second = NULL, chat_interval = NULL")
         yield connection
 
 

@@ -32,7 +32,7 @@ class Telegram:
         self.http = httpx.Client(base_url=url, timeout=30)
 
     def order(self, fault: str, **fields: Any) -> None:
-        """Have the next call that fits go wrong; fields as in tests.bot_api.chats.Fault."""
+        """Have the next call that fits go wrong; fields as in tools.bot_api.chats.Fault."""
         assert self.http.post("/faults", json={"fault": fault, **fields}).status_code == 200
 
     def release(self) -> None:

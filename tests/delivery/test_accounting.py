@@ -2,12 +2,12 @@
 
 import asyncio
 
-from pyapi.worker import run_round
-from pyapi.worker_settings import WorkerSettings
-from tests.bot_api.server import TOKEN
+from pyapi.worker.loop import run_round
+from pyapi.worker.settings import WorkerSettings
 from tests.delivery.accounting import Account, balance
 from tests.delivery.broadcasts import Conn, add_broadcast
 from tests.delivery.telegram import Telegram
+from tools.bot_api.server import TOKEN
 
 
 def test_unknown_part_that_was_not_sent_does_not_pay_for_another_message(
@@ -28,5 +28,5 @@ def test_part_noted_as_sent_that_telegram_has_not_got_is_lost(
 ) -> None:
     broadcast = add_broadcast(conn)
     asyncio.run(run_round(settings))
-    conn.execute("UPDATE broadcast_delivery_parts SET message_id = 99 WHERE chat_id = %s", [broadcast.open_id])
+    conn.execute("UPDATE broadcast.delivery_parts SET message_id = 99 WHERE chat_id = %s", [broadcast.open_id])
     assert balance(conn, telegram).lost == 1

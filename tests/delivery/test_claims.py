@@ -5,10 +5,10 @@ from threading import Barrier
 
 import pytest
 
-from tests.databases import connect
 from tests.delivery.broadcasts import Conn, add_broadcast, make_due, outcomes, parts, row
 from tests.delivery.calls import claim, finish, intend, record, send
 from tests.functions.calls import refused, value
+from tools.databases import connect
 
 
 def test_eight_workers_at_once_never_get_the_same(conn: Conn, database: str) -> None:
@@ -55,7 +55,7 @@ def test_what_is_due_is_claimed_the_longest_waiting_first(conn: Conn, status: st
     conn.execute("UPDATE broadcast_manager SET broadcast_status = %s", [status])
     conn.execute("UPDATE broadcast_manager SET next_send_time = now() - interval '1 h' WHERE id = %s", [old.id])
     (first,) = claim(conn, count=1)
-    assert value(conn, "SELECT broadcast_id FROM broadcast_deliveries WHERE id = %s", first) == old.id
+    assert value(conn, "SELECT broadcast_id FROM broadcast.deliveries WHERE id = %s", first) == old.id
     assert row(conn, old)["state"] == "sending"
     assert row(conn, young)["state"] == "queued"
 
@@ -65,9 +65,7 @@ def test_what_nobody_sends_is_claimed_once_the_lease_is_over(conn: Conn) -> None
     broadcast = add_broadcast(conn)
     conn.execute("UPDATE broadcast_manager SET broadcast_status = 'in_progress', updated_at = now()")
     assert claim(conn) == []
-    conn.execute(
-        "UPDATE broadcast_manager SET updated_at = now() - (SELECT claim_lease FROM broadcast_manager_settings)"
-    )
+    conn.execute("UPDATE broadcast_manager SET updated_at = now() - (SELECT claim_lease FROM broadcast.settings)")
     assert len(claim(conn)) == 1
     assert outcomes(conn, broadcast) == [None]
 
@@ -83,13 +81,13 @@ def test_broadcast_that_is_sent_can_not_be_triggered(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
     claim(conn)
     with refused("BM013"):
-        conn.execute("SELECT request_broadcast(%s, %s)", [broadcast.id, broadcast.client])
+        conn.execute("SELECT broadcast.request_broadcast(%s, %s)", [broadcast.id, broadcast.client])
 
 
 def test_claim_within_its_lease_is_left_alone(conn: Conn) -> None:
     add_broadcast(conn)
     claim(conn)
-    assert value(conn, "SELECT release_expired_claims()") == 0
+    assert value(conn, "SELECT broadcast.release_expired_claims()") == 0
 
 
 def test_claim_that_can_not_be_ended_holds_up_no_other(conn: Conn) -> None:
@@ -99,18 +97,18 @@ def test_claim_that_can_not_be_ended_holds_up_no_other(conn: Conn) -> None:
         for part in ("open", "closed"):
             intend(conn, delivery, part)
             record(conn, delivery, part, "sent")
-    conn.execute("UPDATE broadcast_deliveries SET lease_until = now()")
-    assert value(conn, "SELECT release_expired_claims()") == 1
+    conn.execute("UPDATE broadcast.deliveries SET lease_until = now()")
+    assert value(conn, "SELECT broadcast.release_expired_claims()") == 1
     assert (row(conn, full)["state"], row(conn, other)["state"]) == ("sending", "sent")
 
 
 def test_claim_of_a_silent_worker_comes_back(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
-    conn.execute("UPDATE broadcast_manager_settings SET claim_lease = '1 microsecond'")
+    conn.execute("UPDATE broadcast.settings SET claim_lease = '1 microsecond'")
     (delivery,) = claim(conn, "silent")
-    assert value(conn, "SELECT release_expired_claims()") == 1
+    assert value(conn, "SELECT broadcast.release_expired_claims()") == 1
     assert row(conn, broadcast)["state"] == "queued"
-    conn.execute("UPDATE broadcast_manager_settings SET claim_lease = '1 minute'")
+    conn.execute("UPDATE broadcast.settings SET claim_lease = '1 minute'")
     assert claim(conn, "next") == [delivery]
     # The silent one has nothing to say any more.
     assert intend(conn, delivery, "open", "silent") is None
@@ -121,12 +119,12 @@ def test_claim_of_a_silent_worker_comes_back(conn: Conn) -> None:
 
 def test_part_that_a_silent_worker_was_sending_is_unknown_and_the_other_goes_out(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
-    conn.execute("UPDATE broadcast_manager_settings SET claim_lease = '1 microsecond'")
+    conn.execute("UPDATE broadcast.settings SET claim_lease = '1 microsecond'")
     (delivery,) = claim(conn, "silent")
     assert intend(conn, delivery, "open", "silent")
-    assert value(conn, "SELECT release_expired_claims()") == 1
+    assert value(conn, "SELECT broadcast.release_expired_claims()") == 1
     assert parts(conn, broadcast) == [("open", "unknown", "not_heard_of")]
-    conn.execute("UPDATE broadcast_manager_settings SET claim_lease = '1 minute'")
+    conn.execute("UPDATE broadcast.settings SET claim_lease = '1 minute'")
     assert claim(conn, "next") == [delivery]
     assert intend(conn, delivery, "open", "next") is None
     assert send(conn, delivery, "sent", "sent", "next") == "unknown"
@@ -135,10 +133,10 @@ def test_part_that_a_silent_worker_was_sending_is_unknown_and_the_other_goes_out
 
 def test_what_a_silent_worker_learns_late_is_noted(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
-    conn.execute("UPDATE broadcast_manager_settings SET claim_lease = '1 microsecond'")
+    conn.execute("UPDATE broadcast.settings SET claim_lease = '1 microsecond'")
     (delivery,) = claim(conn)
     intend(conn, delivery, "open")
-    value(conn, "SELECT release_expired_claims()")
+    value(conn, "SELECT broadcast.release_expired_claims()")
     record(conn, delivery, "open", "sent", message_id=7)
     assert parts(conn, broadcast) == [("open", "sent", None)]
     assert row(conn, broadcast)["last_open_message_id"] == 7
@@ -146,11 +144,11 @@ def test_what_a_silent_worker_learns_late_is_noted(conn: Conn) -> None:
 
 def test_intending_a_part_renews_the_lease(conn: Conn) -> None:
     add_broadcast(conn)
-    conn.execute("UPDATE broadcast_manager_settings SET claim_lease = '1 microsecond'")
+    conn.execute("UPDATE broadcast.settings SET claim_lease = '1 microsecond'")
     (delivery,) = claim(conn)
-    conn.execute("UPDATE broadcast_manager_settings SET claim_lease = '1 minute'")
+    conn.execute("UPDATE broadcast.settings SET claim_lease = '1 minute'")
     intend(conn, delivery, "open")
-    assert value(conn, "SELECT release_expired_claims()") == 0
+    assert value(conn, "SELECT broadcast.release_expired_claims()") == 0
 
 
 def test_claim_that_ends_with_a_part_still_intended_leaves_it_unknown(conn: Conn) -> None:
@@ -168,11 +166,13 @@ def test_manual_trigger_gives_up_what_failed_in_part_and_both_go_out_anew(conn: 
     broadcast = add_broadcast(conn)
     (delivery,) = claim(conn)
     assert send(conn, delivery, "sent", "kicked") == "failed"
-    conn.execute("SELECT request_broadcast(%s, %s)", [broadcast.id, broadcast.client])
+    conn.execute("SELECT broadcast.request_broadcast(%s, %s)", [broadcast.id, broadcast.client])
     assert outcomes(conn, broadcast) == ["superseded"]
     (anew,) = claim(conn)
     assert anew != delivery
-    assert conn.execute("SELECT * FROM messages_to_delete(%s)", [anew]).fetchall() == [(broadcast.open_id, 100)]
+    assert conn.execute("SELECT * FROM broadcast.messages_to_delete(%s)", [anew]).fetchall() == [
+        (broadcast.open_id, 100)
+    ]
     assert send(conn, anew, "sent", "sent") == "sent"
     assert outcomes(conn, broadcast) == ["superseded", "sent"]
 
@@ -181,7 +181,7 @@ def test_two_deliveries_of_one_broadcast_are_refused(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
     claim(conn)
     with refused("23505"):
-        conn.execute("INSERT INTO broadcast_deliveries (broadcast_id) VALUES (%s)", [broadcast.id])
+        conn.execute("INSERT INTO broadcast.deliveries (broadcast_id) VALUES (%s)", [broadcast.id])
 
 
 def test_row_that_another_writer_set_back_is_taken_over_without_a_second_message(conn: Conn) -> None:

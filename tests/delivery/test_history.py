@@ -9,7 +9,7 @@ from tests.functions.calls import value
 
 def standing(conn: Conn, delivery: int) -> set[tuple[str, int]]:
     """What is to be deleted before this delivery."""
-    return set(conn.execute("SELECT chat_id, message_id FROM messages_to_delete(%s)", [delivery]))
+    return set(conn.execute("SELECT chat_id, message_id FROM broadcast.messages_to_delete(%s)", [delivery]))
 
 
 def next_delivery(conn: Conn, broadcast: Broadcast) -> int:
@@ -22,7 +22,7 @@ def next_delivery(conn: Conn, broadcast: Broadcast) -> int:
 def deleted(conn: Conn, *messages: tuple[str, int]) -> None:
     """Telegram has deleted them."""
     for message in messages:
-        conn.execute("SELECT record_message_deleted(%s, %s)", message)
+        conn.execute("SELECT broadcast.record_message_deleted(%s, %s)", message)
 
 
 def test_nothing_stands_before_the_first(conn: Conn) -> None:
@@ -70,7 +70,7 @@ def test_message_from_before_the_history_is_deleted_until_one_of_ours_has_taken_
     outcomes_now = ("kicked", "sent") if column == "open" else ("sent", "kicked")
     send(conn, delivery, *outcomes_now)
     # A click in between ends that delivery; the old message still stands.
-    conn.execute("SELECT request_broadcast(%s, %s)", [broadcast.id, broadcast.client])
+    conn.execute("SELECT broadcast.request_broadcast(%s, %s)", [broadcast.id, broadcast.client])
     other = (broadcast.closed_id if column == "open" else broadcast.open_id, 100)
     anew = next_delivery(conn, broadcast)
     assert standing(conn, anew) == legacy | {other}
@@ -82,7 +82,7 @@ def test_message_from_before_the_history_is_deleted_until_one_of_ours_has_taken_
 def age(conn: Conn) -> None:
     """As if every delivery had ended a hundred days ago."""
     conn.execute(
-        "UPDATE broadcast_deliveries SET finished_at = now() - interval '100 days' WHERE finished_at IS NOT NULL"
+        "UPDATE broadcast.deliveries SET finished_at = now() - interval '100 days' WHERE finished_at IS NOT NULL"
     )
 
 
@@ -90,20 +90,20 @@ def test_old_history_is_forgotten_but_for_messages_that_stand(conn: Conn) -> Non
     broadcast = add_broadcast(conn)
     send(conn, next_delivery(conn, broadcast), "sent", "sent")
     age(conn)
-    assert value(conn, "SELECT forget_old_deliveries()") == 0
+    assert value(conn, "SELECT broadcast.forget_old_deliveries()") == 0
     deleted(conn, (broadcast.open_id, 100), (broadcast.closed_id, 100))
-    assert value(conn, "SELECT forget_old_deliveries()") == 1
-    assert value(conn, "SELECT count(*) FROM broadcast_delivery_parts") == 0
+    assert value(conn, "SELECT broadcast.forget_old_deliveries()") == 1
+    assert value(conn, "SELECT count(*) FROM broadcast.delivery_parts") == 0
 
 
 def test_young_and_unfinished_history_is_kept(conn: Conn) -> None:
     done, going = add_broadcast(conn), add_broadcast(conn)
     for delivery in claim(conn):
         send(conn, delivery, "unknown", "unknown")
-    assert value(conn, "SELECT forget_old_deliveries()") == 0
+    assert value(conn, "SELECT broadcast.forget_old_deliveries()") == 0
     next_delivery(conn, going)
     age(conn)
-    assert value(conn, "SELECT forget_old_deliveries()") == 2
+    assert value(conn, "SELECT broadcast.forget_old_deliveries()") == 2
     assert outcomes(conn, done) == []
     assert outcomes(conn, going) == [None]
 
@@ -120,4 +120,4 @@ def test_history_of_a_channel_that_is_gone_is_not_kept_for_ever(conn: Conn) -> N
     send(conn, next_delivery(conn, broadcast), "sent", "sent")
     conn.execute("DELETE FROM main_clients_database")
     age(conn)
-    assert value(conn, "SELECT forget_old_deliveries()") == 1
+    assert value(conn, "SELECT broadcast.forget_old_deliveries()") == 1

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from tests.databases import connect
 from tests.delivery.broadcasts import Conn, add_broadcast, make_due, outcomes, parts, row, seconds
 from tests.delivery.calls import claim, finish, intend, record, send
 from tests.functions.calls import refused, value
+from tools.databases import connect
 
 DAY = seconds(days=1)
 
@@ -34,7 +34,7 @@ def test_key_refuses_a_second_message_of_a_part(conn: Conn, outcome: str) -> Non
     assert intend(conn, delivery, "open") is None
     with refused("23505"):
         conn.execute(
-            "INSERT INTO broadcast_delivery_parts (delivery_id, part, attempt, chat_id, send_at)"
+            "INSERT INTO broadcast.delivery_parts (delivery_id, part, attempt, chat_id, send_at)"
             " VALUES (%s, 'open', 2, %s, now())",
             [delivery, broadcast.open_id],
         )
@@ -74,7 +74,7 @@ def test_record_says_the_same_twice(conn: Conn) -> None:
     intend(conn, delivery, "open")
     for number in (7, 8):
         record(conn, delivery, "open", "sent", message_id=number)
-    assert value(conn, "SELECT message_id FROM broadcast_delivery_parts") == 7
+    assert value(conn, "SELECT message_id FROM broadcast.delivery_parts") == 7
     assert parts(conn, broadcast) == [("open", "sent", None)]
 
 
@@ -82,14 +82,14 @@ def test_channel_is_sent_as_it_is_when_the_part_is_intended(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
     (delivery,) = claim(conn)
     conn.execute("UPDATE main_clients_database SET closed_channel_id = '-1009999999993', sub_1_price = 7")
-    query = "SELECT chat_id, open_channel_id, closed_channel_id, sub_1_price FROM intend_part(%s, 'ann', 'closed')"
+    query = "SELECT chat_id, open_channel_id, closed_channel_id, sub_1_price FROM broadcast.intend_part(%s, 'ann', 'closed')"
     given = conn.execute(query, [delivery]).fetchone()
     assert given == ("-1009999999993", broadcast.open_id, "-1009999999993", 7)
 
 
 def test_pauses_double_up_to_the_longest(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
-    conn.execute("UPDATE broadcast_manager_settings SET max_consecutive_failures = 9, max_retry_pause = '1 h'")
+    conn.execute("UPDATE broadcast.settings SET max_consecutive_failures = 9, max_retry_pause = '1 h'")
     pauses = []
     for _ in range(6):
         make_due(conn, broadcast)
@@ -102,7 +102,7 @@ def test_pauses_double_up_to_the_longest(conn: Conn) -> None:
 @pytest.mark.parametrize("most", [1, 2, 5])
 def test_so_many_failures_in_a_row_switch_it_off(conn: Conn, most: int) -> None:
     broadcast = add_broadcast(conn)
-    conn.execute("UPDATE broadcast_manager_settings SET max_consecutive_failures = %s", [most])
+    conn.execute("UPDATE broadcast.settings SET max_consecutive_failures = %s", [most])
     ends = []
     for _ in range(most):
         make_due(conn, broadcast)
@@ -115,7 +115,7 @@ def test_so_many_failures_in_a_row_switch_it_off(conn: Conn, most: int) -> None:
     assert outcomes(conn, broadcast) == ["failed"]
     make_due(conn, broadcast)
     assert claim(conn) == []
-    conn.execute("SELECT reactivate_broadcast(%s, %s)", [broadcast.id, broadcast.client])
+    conn.execute("SELECT broadcast.reactivate_broadcast(%s, %s)", [broadcast.id, broadcast.client])
     assert len(claim(conn)) == 1
 
 
@@ -158,7 +158,7 @@ def test_unknown_part_beside_a_failed_one_is_not_repeated(conn: Conn) -> None:
 def test_messages_are_spread_over_time_for_all_workers_together(conn: Conn, database: str) -> None:
     for _ in range(20):
         add_broadcast(conn)
-    conn.execute("UPDATE broadcast_manager_settings SET messages_per_second = 10")
+    conn.execute("UPDATE broadcast.settings SET messages_per_second = 10")
     deliveries = claim(conn)
 
     def both(delivery: int) -> None:
@@ -168,14 +168,14 @@ def test_messages_are_spread_over_time_for_all_workers_together(conn: Conn, data
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(both, deliveries))
-    times = [at for (at,) in conn.execute("SELECT send_at FROM broadcast_delivery_parts ORDER BY 1")]
+    times = [at for (at,) in conn.execute("SELECT send_at FROM broadcast.delivery_parts ORDER BY 1")]
     assert len(times) == 40
     # A microsecond less, since times are kept to one.
     assert min((b - a).total_seconds() for a, b in pairwise(times)) >= 0.1 - 2e-6
 
 
 def test_messages_to_one_chat_are_spread_over_time_for_all_workers_together(conn: Conn, database: str) -> None:
-    conn.execute("UPDATE broadcast_manager_settings SET chat_interval = '1 s'")
+    conn.execute("UPDATE broadcast.settings SET chat_interval = '1 s'")
     first = add_broadcast(conn)
     for _ in range(7):
         other = add_broadcast(conn)
@@ -190,13 +190,13 @@ def test_messages_to_one_chat_are_spread_over_time_for_all_workers_together(conn
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one, claim(conn)))
-    times = [at for (at,) in conn.execute("SELECT send_at FROM broadcast_delivery_parts ORDER BY 1")]
+    times = [at for (at,) in conn.execute("SELECT send_at FROM broadcast.delivery_parts ORDER BY 1")]
     assert len(times) == 8
     assert min((b - a).total_seconds() for a, b in pairwise(times)) >= 1
 
 
 def test_message_that_waits_for_its_chat_takes_its_share_of_the_rate(conn: Conn) -> None:
-    conn.execute("UPDATE broadcast_manager_settings SET messages_per_second = 10, chat_interval = '1 s'")
+    conn.execute("UPDATE broadcast.settings SET messages_per_second = 10, chat_interval = '1 s'")
     first = add_broadcast(conn)
     conn.execute(
         "UPDATE main_clients_database SET open_channel_id = %s WHERE open_channel_id = %s",
@@ -207,17 +207,17 @@ def test_message_that_waits_for_its_chat_takes_its_share_of_the_rate(conn: Conn)
         intend(conn, delivery, "open")
         intend(conn, delivery, "closed")
     # Four messages: the next one may go 0.4 s after the first, though one of the four goes later.
-    taken = value(conn, "SELECT extract(epoch FROM next_slot - %s)::float8 FROM broadcast_bot_slot", began)
+    taken = value(conn, "SELECT extract(epoch FROM next_slot - %s)::float8 FROM broadcast.bot_slot", began)
     assert taken >= 0.4 - 1e-5
     assert (
-        value(conn, "SELECT extract(epoch FROM max(send_at) - min(send_at))::float8 FROM broadcast_delivery_parts") >= 1
+        value(conn, "SELECT extract(epoch FROM max(send_at) - min(send_at))::float8 FROM broadcast.delivery_parts") >= 1
     )
 
 
 def test_rate_must_be_a_number(conn: Conn) -> None:
     # Greater than zero, says PostgreSQL of it.
     with refused("23514"):
-        conn.execute("UPDATE broadcast_manager_settings SET messages_per_second = 'NaN'")
+        conn.execute("UPDATE broadcast.settings SET messages_per_second = 'NaN'")
 
 
 def test_without_limits_nothing_waits(conn: Conn) -> None:
@@ -225,12 +225,12 @@ def test_without_limits_nothing_waits(conn: Conn) -> None:
     (delivery,) = claim(conn)
     for part in ("open", "closed"):
         intend(conn, delivery, part)
-    assert value(conn, "SELECT bool_and(send_at <= clock_timestamp()) FROM broadcast_delivery_parts") is True
+    assert value(conn, "SELECT bool_and(send_at <= clock_timestamp()) FROM broadcast.delivery_parts") is True
 
 
 @pytest.mark.parametrize("rates", ["NULL", "30"])
 def test_retry_after_holds_every_worker(conn: Conn, rates: str) -> None:
-    conn.execute(f"UPDATE broadcast_manager_settings SET messages_per_second = {rates}".encode())
+    conn.execute(f"UPDATE broadcast.settings SET messages_per_second = {rates}".encode())
     add_broadcast(conn)
     add_broadcast(conn)
     asked, claimed = claim(conn)
@@ -240,8 +240,8 @@ def test_retry_after_holds_every_worker(conn: Conn, rates: str) -> None:
     record(conn, asked, "open", "failed", error_code="rate_limited", retry_after="1 second")
     assert finish(conn, asked) == "released"
     intend(conn, claimed, "open")
-    query = "SELECT send_at > now() + interval '50 s' FROM broadcast_delivery_parts WHERE state = 'intended'"
+    query = "SELECT send_at > now() + interval '50 s' FROM broadcast.delivery_parts WHERE state = 'intended'"
     assert value(conn, query) is True
     assert claim(conn, "other") == []
-    conn.execute("UPDATE broadcast_bot_slot SET next_slot = now()")
+    conn.execute("UPDATE broadcast.bot_slot SET next_slot = now()")
     assert claim(conn, "other") == [asked]

@@ -3,9 +3,9 @@
 import psycopg
 import pytest
 
-from tests.databases import connect
 from tests.delivery.broadcasts import Conn, add_broadcast
 from tests.delivery.calls import claim, send
+from tools.databases import connect
 
 
 def test_worker_delivers_with_its_role_alone(conn: Conn, worker_url: str) -> None:
@@ -24,12 +24,12 @@ def test_worker_delivers_with_its_role_alone(conn: Conn, worker_url: str) -> Non
         "SELECT FROM main_clients_database",
         "SELECT FROM broadcast_manager",
         "UPDATE broadcast_manager SET is_active = FALSE",
-        "UPDATE broadcast_manager_settings SET claim_lease = '1 h'",
-        "DELETE FROM broadcast_deliveries",
-        "UPDATE broadcast_delivery_parts SET state = 'failed'",
-        "UPDATE broadcast_bot_slot SET next_slot = now()",
-        "SELECT request_broadcast(gen_random_uuid(), gen_random_uuid())",
-        "SELECT register_channel(gen_random_uuid(), 'x', '{}')",
+        "UPDATE broadcast.settings SET claim_lease = '1 h'",
+        "DELETE FROM broadcast.deliveries",
+        "UPDATE broadcast.delivery_parts SET state = 'failed'",
+        "UPDATE broadcast.bot_slot SET next_slot = now()",
+        "SELECT broadcast.request_broadcast(gen_random_uuid(), gen_random_uuid())",
+        "SELECT broadcast.register_channel(gen_random_uuid(), 'x', '{}')",
     ],
 )
 def test_worker_may_do_nothing_else(worker_url: str, statement: str) -> None:

@@ -4,16 +4,16 @@ import asyncio
 
 import pytest
 
-from pyapi.delivery import claim_due, deliver, open_office
-from pyapi.telegram import RequestRefused
-from pyapi.worker import Round, TokenRefused, run_round
-from pyapi.worker_settings import WorkerSettings
-from tests import databases
-from tests.bot_api.server import BOT_USERNAME
+from pyapi.worker.delivery import claim_due, deliver, open_office
+from pyapi.worker.loop import Round, TokenRefused, run_round
+from pyapi.worker.settings import WorkerSettings
+from pyapi.worker.telegram import RequestRefused
 from tests.delivery.broadcasts import Conn, add_broadcast, make_due, outcomes, parts, row, seconds
 from tests.delivery.conftest import WORKER_PASSWORD
 from tests.delivery.telegram import Telegram, until
 from tests.functions.calls import value
+from tools import databases
+from tools.bot_api.server import BOT_USERNAME
 
 DAY = seconds(days=1)
 SENT = [("open", "sent", None), ("closed", "sent", None)]
@@ -196,7 +196,7 @@ def test_five_failures_in_a_row_switch_it_off_with_the_reason(
     assert now["state"] == "off"
     assert "Add it as an administrator" in now["last_error_message"]
     assert send(settings).results == []
-    conn.execute("SELECT reactivate_broadcast(%s, %s)", [broadcast.id, broadcast.client])
+    conn.execute("SELECT broadcast.reactivate_broadcast(%s, %s)", [broadcast.id, broadcast.client])
     assert send(settings).successful == 1
     assert len(telegram.messages(deleted=False)) == 2
 
@@ -249,14 +249,14 @@ def test_retry_after_is_obeyed_and_not_counted(conn: Conn, telegram: Telegram, s
     broadcast = add_broadcast(conn)
     telegram.order("rate_limited", method="sendMessage", retry_after=1)
     assert [result.outcome for result in send(settings).results] == ["released"]
-    held = conn.execute("SELECT next_slot > clock_timestamp() FROM broadcast_bot_slot").fetchone()
+    held = conn.execute("SELECT next_slot > clock_timestamp() FROM broadcast.bot_slot").fetchone()
     assert held == (True,)
     assert telegram.messages() == []
     assert send(settings).successful == 1
     assert value(
         conn,
         "SELECT bool_and(sent.send_at >= refused.decided_at + interval '0.9 s')"
-        " FROM broadcast_delivery_parts AS sent, broadcast_delivery_parts AS refused"
+        " FROM broadcast.delivery_parts AS sent, broadcast.delivery_parts AS refused"
         " WHERE sent.state = 'sent' AND refused.error_code = 'rate_limited'",
     )
     assert parts(conn, broadcast) == [

@@ -13,14 +13,14 @@ from typer.testing import CliRunner
 
 from pyapi.cli import app
 from pyapi.settings import Settings
-from pyapi.worker_settings import WorkerSettings
-from tests import databases
+from pyapi.worker.settings import WorkerSettings
 from tests.api.calls import API_PASSWORD, PASSWORD, SECRET, Person, refused, served
 from tests.api.conftest import api_role as api_role
-from tests.bot_api.server import TOKEN
 from tests.delivery.broadcasts import Conn, add_broadcast, outcomes, parts, row
 from tests.delivery.conftest import Process
 from tests.delivery.telegram import Telegram, until
+from tools import databases
+from tools.bot_api.server import TOKEN
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def sign_in(conn: Conn, base_url: str, *, operator: bool) -> Person:
     password_hash = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     conn.execute("UPDATE registered_users SET password_hash = %s WHERE user_id = %s", [password_hash, user_id])
     if operator:
-        conn.execute("INSERT INTO broadcast_manager_operators (user_id) VALUES (%s)", [user_id])
+        conn.execute("INSERT INTO broadcast.operators (user_id) VALUES (%s)", [user_id])
     return Person.signed_in(base_url, user_id, f"user_{user_id.hex[:12]}")
 
 

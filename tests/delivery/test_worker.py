@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from pyapi.delivery import claim_due, deliver, open_office
-from pyapi.worker import run_round, run_worker
-from pyapi.worker_settings import WorkerSettings
-from tests import databases
-from tests.bot_api.server import TOKEN
-from tests.databases import connect
+from pyapi.worker.delivery import claim_due, deliver, open_office
+from pyapi.worker.loop import run_round, run_worker
+from pyapi.worker.settings import WorkerSettings
 from tests.delivery.broadcasts import Broadcast, Conn, add_broadcast, outcomes, parts, row
 from tests.delivery.conftest import Process
 from tests.delivery.telegram import Telegram, until
 from tests.functions.calls import value
+from tools import databases
+from tools.bot_api.server import TOKEN
+from tools.databases import connect
 
 Start = Callable[..., Process]
 
@@ -31,7 +31,7 @@ def is_sent(conn: Conn, broadcast: Broadcast) -> bool:
 
 def trigger(conn: Conn, broadcast: Broadcast) -> None:
     """The click on Resend Notification."""
-    conn.execute("SELECT request_broadcast(%s, %s)", [broadcast.id, broadcast.client])
+    conn.execute("SELECT broadcast.request_broadcast(%s, %s)", [broadcast.id, broadcast.client])
 
 
 @pytest.fixture
@@ -117,9 +117,9 @@ def test_worker_that_is_stopped_while_it_claims_gives_back_what_it_gets(
     conn: Conn, database: str, start_worker: Start, telegram: Telegram
 ) -> None:
     broadcast = add_broadcast(conn)
-    waits = "SELECT count(*) FROM pg_locks WHERE relation = 'broadcast_bot_slot'::regclass AND NOT granted"
+    waits = "SELECT count(*) FROM pg_locks WHERE relation = 'broadcast.bot_slot'::regclass AND NOT granted"
     with connect(database, autocommit=False) as other:
-        other.execute("LOCK TABLE broadcast_bot_slot")
+        other.execute("LOCK TABLE broadcast.bot_slot")
         process = start_worker()
         until(lambda: value(conn, waits), "the worker is claiming")
         process.terminate()
@@ -133,7 +133,7 @@ def test_worker_that_is_stopped_while_it_claims_gives_back_what_it_gets(
 def test_killed_worker_leaves_unknown_what_it_was_sending_and_another_sends_the_rest(
     conn: Conn, start_worker: Start, telegram: Telegram
 ) -> None:
-    conn.execute("UPDATE broadcast_manager_settings SET claim_lease = '1 s'")
+    conn.execute("UPDATE broadcast.settings SET claim_lease = '1 s'")
     broadcast = add_broadcast(conn)
     telegram.order("hold_before", method="sendMessage", chat_id=broadcast.open_id)
     process = start_worker()
@@ -234,19 +234,19 @@ def test_worker_with_a_wrong_token_ends_with_a_sentence(conn: Conn, start_worker
 
 
 def test_role_without_the_privileges_ends_with_a_sentence(conn: Conn, start_worker: Start) -> None:
-    conn.execute("REVOKE EXECUTE ON FUNCTION release_expired_claims() FROM broadcast_manager_worker")
+    conn.execute("REVOKE EXECUTE ON FUNCTION broadcast.release_expired_claims() FROM broadcast_worker")
     try:
         process = start_worker()
         _, error = process.communicate(timeout=30)
         assert process.returncode == 2
-        assert b"broadcast_manager_worker" in error.splitlines()[-1]
+        assert b"broadcast_worker" in error.splitlines()[-1]
     finally:
-        conn.execute("GRANT EXECUTE ON FUNCTION release_expired_claims() TO broadcast_manager_worker")
+        conn.execute("GRANT EXECUTE ON FUNCTION broadcast.release_expired_claims() TO broadcast_worker")
 
 
 def test_delivery_that_crashes_says_which_it_was_and_why(conn: Conn, start_worker: Start) -> None:
     broadcast = add_broadcast(conn)
-    conn.execute("REVOKE EXECUTE ON FUNCTION finish_broadcast(bigint, text) FROM broadcast_manager_worker")
+    conn.execute("REVOKE EXECUTE ON FUNCTION broadcast.finish_broadcast(bigint, text) FROM broadcast_worker")
     process = start_worker()
     until(lambda: [state for _, state, _ in parts(conn, broadcast)] == ["sent", "sent"], "both are sent")
     process.terminate()
@@ -257,7 +257,7 @@ def test_delivery_that_crashes_says_which_it_was_and_why(conn: Conn, start_worke
     assert crashed == {
         "event": "delivery.crashed",
         "level": "error",
-        "delivery_id": value(conn, "SELECT id FROM broadcast_deliveries"),
+        "delivery_id": value(conn, "SELECT id FROM broadcast.deliveries"),
         "broadcast_id": str(broadcast.id),
         "client_id": str(broadcast.client),
         "reason": "InsufficientPrivilege",
@@ -282,13 +282,13 @@ def test_claim_that_is_lost_while_waiting_for_its_turn_sends_nothing(
     conn: Conn, settings: WorkerSettings, telegram: Telegram
 ) -> None:
     broadcast = add_broadcast(conn)
-    conn.execute("UPDATE broadcast_bot_slot SET next_slot = now() + interval '3 s'")
+    conn.execute("UPDATE broadcast.bot_slot SET next_slot = now() + interval '3 s'")
 
     def take_away() -> None:
         until(lambda: parts(conn, broadcast) == [("open", "intended", None)], "the part waits for its turn")
         # As if the worker's machine had slept.
-        conn.execute("UPDATE broadcast_deliveries SET lease_until = now()")
-        assert value(conn, "SELECT release_expired_claims()") == 1
+        conn.execute("UPDATE broadcast.deliveries SET lease_until = now()")
+        assert value(conn, "SELECT broadcast.release_expired_claims()") == 1
 
     async def held_up() -> str:
         async with open_office(settings) as office:
@@ -312,11 +312,11 @@ def test_claim_that_is_lost_while_the_machine_is_suspended_sends_nothing(
     def suspended() -> float:
         # The second look at the clock is the one after the part was noted.
         if parts(conn, broadcast):
-            conn.execute("UPDATE broadcast_deliveries SET lease_until = now()")
-            assert value(conn, "SELECT release_expired_claims()") == 1
+            conn.execute("UPDATE broadcast.deliveries SET lease_until = now()")
+            assert value(conn, "SELECT broadcast.release_expired_claims()") == 1
         return next(clock)
 
-    monkeypatch.setattr("pyapi.delivery._awake_or_not", suspended)
+    monkeypatch.setattr("pyapi.worker.delivery._awake_or_not", suspended)
 
     async def held_up() -> str:
         async with open_office(settings) as office:

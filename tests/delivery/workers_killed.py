@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from tests import databases, servers
-from tests.bot_api.server import running
 from tests.delivery.accounting import Account, balance
 from tests.delivery.broadcasts import Broadcast, Conn, add_broadcast
 from tests.delivery.conftest import WORKER_PASSWORD, Process, create_worker_login, start_process
 from tests.delivery.telegram import Telegram, until
+from tools import databases, servers
+from tools.bot_api.server import running
 
 BROADCASTS = 200
 WORKERS = 3
@@ -66,7 +66,7 @@ def kill_often(
     """
     chance = random.Random(seed)
     conn.execute(
-        "UPDATE broadcast_manager_settings SET claim_lease = '4 s', messages_per_second = 80, chat_interval = NULL,"
+        "UPDATE broadcast.settings SET claim_lease = '4 s', messages_per_second = 80, chat_interval = NULL,"
         " manual_trigger_interval = '0'"
     )
     broadcasts = [add_broadcast(conn) for _ in range(BROADCASTS)]
@@ -77,7 +77,7 @@ def kill_often(
     with _working(start) as workers:
         for number in range(1, rounds + 1):
             if number > 1:
-                conn.execute("SELECT request_broadcast(id, client_id) FROM broadcast_manager")
+                conn.execute("SELECT broadcast.request_broadcast(id, client_id) FROM broadcast_manager")
             _kill_in_a_round(conn, workers, start, chance, counts)
             counts.rounds = number
             counts.account = balance(conn, telegram)
@@ -115,12 +115,12 @@ def _check(conn: Conn, telegram: Telegram, broadcasts: list[Broadcast], rounds: 
         "SELECT sum(total_broadcasts), sum(successful_broadcasts), sum(failed_broadcasts) FROM broadcast_manager"
     ).fetchone()
     outcomes = dict[str, int](
-        conn.execute("SELECT outcome, count(*) FROM broadcast_deliveries GROUP BY outcome").fetchall()
+        conn.execute("SELECT outcome, count(*) FROM broadcast.deliveries GROUP BY outcome").fetchall()
     )
     assert outcomes.keys() <= {"sent", "unknown"}
     assert totals == (counts.rounds * BROADCASTS, outcomes.get("sent", 0), 0)
     whole = conn.execute(
-        "SELECT count(*) FROM (SELECT FROM broadcast_delivery_parts WHERE state = 'sent'"
+        "SELECT count(*) FROM (SELECT FROM broadcast.delivery_parts WHERE state = 'sent'"
         " GROUP BY delivery_id HAVING count(*) = 2) AS both_sent"
     ).fetchone()
     assert whole == (outcomes.get("sent", 0),)
@@ -133,7 +133,7 @@ def _check_deleted(conn: Conn, telegram: Telegram, broadcasts: list[Broadcast]) 
         (chat, message_id): last
         for chat, message_id, last in conn.execute(
             "SELECT p.chat_id, p.message_id, d.id = max(d.id) OVER (PARTITION BY d.broadcast_id)"
-            " FROM broadcast_delivery_parts AS p INNER JOIN broadcast_deliveries AS d ON d.id = p.delivery_id"
+            " FROM broadcast.delivery_parts AS p INNER JOIN broadcast.deliveries AS d ON d.id = p.delivery_id"
             " WHERE p.state IN ('sent', 'unknown')"
         ).fetchall()
     }
@@ -146,7 +146,7 @@ def _check_deleted(conn: Conn, telegram: Telegram, broadcasts: list[Broadcast]) 
 
 
 def _sent(conn: Conn) -> int:
-    return _number(conn, "SELECT count(*) FROM broadcast_delivery_parts WHERE state = 'sent'")
+    return _number(conn, "SELECT count(*) FROM broadcast.delivery_parts WHERE state = 'sent'")
 
 
 def _has_sent_or_ended(conn: Conn, count: int) -> bool:

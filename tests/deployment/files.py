@@ -8,7 +8,7 @@ import typer
 import yaml
 
 from pyapi.cli import app
-from tests.databases import ROOT
+from tools.databases import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())

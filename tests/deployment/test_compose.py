@@ -9,9 +9,9 @@ from prometheus_client import start_http_server
 
 from pyapi.metrics import LAST_LOOK, MetricsSettings, read_metrics_settings
 from pyapi.settings import Settings, read_settings
-from pyapi.web_server import _GRACE_SECONDS
-from pyapi.worker import _GRACE
-from pyapi.worker_settings import WorkerSettings, read_worker_settings
+from pyapi.web.server import _GRACE_SECONDS
+from pyapi.worker.loop import _GRACE
+from pyapi.worker.settings import WorkerSettings, read_worker_settings
 from tests.deployment.files import COMPOSE, EXAMPLE, SERVICES, filled_in, parse_command, variables
 
 APP = {name: service for name, service in SERVICES.items() if name != "database"}

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from pyapi.drift import find_drift, read_fingerprint
-from pyapi.embedded import embedded_server, server_binaries
+from demo.embedded import embedded_server, server_binaries
+from pyapi.checks.drift import find_drift, read_fingerprint
 from pyapi.queries import QUERIES
-from tests.databases import ROOT, at, connect, upgrade
 from tests.deployment.files import SERVICES
+from tools.databases import ROOT, at, connect, upgrade
 
 _PASSWORDS = {"OWNER_PASSWORD": "it's; --", "API_PASSWORD": "2", "WORKER_PASSWORD": "3"}
 

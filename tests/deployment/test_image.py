@@ -6,8 +6,8 @@ import tomllib
 
 from packaging.specifiers import SpecifierSet
 
-from tests.databases import ROOT
 from tests.deployment.files import DOCKERFILE, SERVICES, parse_command, variables
+from tools.databases import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 _FINAL = DOCKERFILE.rpartition("\nFROM ")[2]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pyapi.web_server import _GRACE_SECONDS
-from pyapi.worker import _GRACE
-from tests.databases import ROOT
+from pyapi.web.server import _GRACE_SECONDS
+from pyapi.worker.loop import _GRACE
 from tests.deployment.files import UNITS, parse_command, unit_values
+from tools.databases import ROOT
 
 SERVICES = [path for path in UNITS if path.suffix == ".service"]
 ANALYZE = shutil.which("systemd-analyze")

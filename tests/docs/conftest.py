@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboard.chromium import find_chromium
-from tests.databases import ROOT
+from tools.chromium import find_chromium
+from tools.databases import ROOT
 
 # tests/conftest.py tells of it.
 collect_ignore = [] if find_chromium() else ["test_site_in_a_browser.py"]

@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from pyapi.integrity import find_violations
-from tests import databases
+from pyapi.checks.violations import find_violations
 from tests.docs import populate_broadcast_manager
+from tools import databases
 
 Connection = psycopg.Connection[Any]
 

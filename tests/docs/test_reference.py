@@ -8,10 +8,10 @@ import uvicorn
 from pydantic_settings import BaseSettings
 
 from pyapi import errors
-from reference import settings
-from reference.pages import PAGES
-from reference.sql_objects import read_objects
-from tests import databases
+from tools import databases
+from tools.reference import settings
+from tools.reference.pages import PAGES
+from tools.reference.sql_objects import read_objects
 
 DOCS = databases.ROOT / "docs"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import ROOT
+from tools.databases import ROOT
 
 README = sorted(ROOT.glob("*.md"))
 LINK = re.compile(r"\]\((?![a-z]+:)([^)#\s]*)(?:#([^)\s]+))?\)")

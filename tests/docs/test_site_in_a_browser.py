@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.chromium import running_chromium
+from tools.chromium import running_chromium
 
 expect.set_options(timeout=15_000)
 

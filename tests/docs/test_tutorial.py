@@ -12,8 +12,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from pyapi import cli
-from tests import databases, servers
 from tests.migrations import builds
+from tools import databases, servers
 
 TUTORIAL = (databases.ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)

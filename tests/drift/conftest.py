@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests import databases
+from tools import databases
 
 WATCHER = "broadcast_watcher"
 VERIFIER = "broadcast_verifier"
@@ -21,11 +21,11 @@ def watcher(server_url: str) -> str:
 
 @pytest.fixture(scope="session")
 def verifier(server_url: str, template: str) -> str:
-    """Name of a role that may connect and is a member of broadcast_manager_reader."""
-    del template  # whose upgrade makes the role broadcast_manager_reader
+    """Name of a role that may connect and is a member of broadcast_reader."""
+    del template  # whose upgrade makes the role broadcast_reader
     with databases.connect(server_url, autocommit=False) as conn:
         _create(conn, VERIFIER)
-        conn.execute(sql.SQL("GRANT broadcast_manager_reader TO {}").format(sql.Identifier(VERIFIER)))
+        conn.execute(sql.SQL("GRANT broadcast_reader TO {}").format(sql.Identifier(VERIFIER)))
     return VERIFIER
 
 

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pyapi.cli import app
-from tests import databases
 from tests.drift.conftest import PASSWORD
 from tests.migrations import builds
+from tools import databases
 
 CREATE, TAKEOVER, GUARD = "create_broadcast_rows", "take_over_auto_created_row", "refuse_broadcast_truncate"
 CASCADE_KEY, PAIR_KEY = "broadcast_manager_client_id_pair_fkey", "main_clients_database_pair_fkey"
@@ -43,23 +43,30 @@ class Change(NamedTuple):
 
 CHANGES = {
     "function body": Change(
-        "CREATE OR REPLACE FUNCTION create_broadcast_rows() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+        "CREATE OR REPLACE FUNCTION broadcast.create_broadcast_rows() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
         " SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN NULL; END'",
         *("function body", CREATE),
     ),
-    "lost search_path": Change("ALTER FUNCTION create_broadcast_rows() RESET search_path", "function", CREATE),
-    "security invoker": Change("ALTER FUNCTION create_broadcast_rows() SECURITY INVOKER", "function", CREATE),
+    "lost search_path": Change(
+        "ALTER FUNCTION broadcast.create_broadcast_rows() RESET search_path", "function", CREATE
+    ),
+    "security invoker": Change("ALTER FUNCTION broadcast.create_broadcast_rows() SECURITY INVOKER", "function", CREATE),
     "function's owner": Change(
-        "ALTER FUNCTION take_over_auto_created_row() OWNER TO CURRENT_USER", "owner", f"{TAKEOVER} runs as", True
+        "ALTER FUNCTION broadcast.take_over_auto_created_row() OWNER TO CURRENT_USER",
+        "owner",
+        f"{TAKEOVER} runs as",
+        True,
     ),
     "dropped function": Change(
-        "DROP FUNCTION backfill_broadcast_batch(text[], text[], interval)", "function", "backfill_broadcast_batch"
+        "DROP FUNCTION broadcast.backfill_broadcast_batch(text[], text[], interval)",
+        "function",
+        "backfill_broadcast_batch",
     ),
     "dropped function and its trigger": Change(
-        "DROP FUNCTION refuse_broadcast_truncate() CASCADE", "trigger", f"{GUARD} on broadcast_manager"
+        "DROP FUNCTION broadcast.refuse_broadcast_truncate() CASCADE", "trigger", f"{GUARD} on broadcast_manager"
     ),
     "second function of the name": Change(
-        "CREATE FUNCTION backfill_broadcast_batch() RETURNS integer LANGUAGE sql AS 'SELECT 0'",
+        "CREATE FUNCTION broadcast.backfill_broadcast_batch() RETURNS integer LANGUAGE sql AS 'SELECT 0'",
         *("function", "backfill_broadcast_batch"),
     ),
     "disabled trigger": Change(
@@ -112,36 +119,36 @@ CHANGES = {
         "ALTER TABLE broadcast_manager ALTER client_id DROP NOT NULL", "column", "broadcast_manager.client_id"
     ),
     "lost grant": Change(
-        "REVOKE DELETE ON main_clients_database FROM broadcast_manager_channel_writer",
-        *("grant", "table main_clients_database to broadcast_manager_channel_writer"),
+        "REVOKE DELETE ON main_clients_database FROM broadcast_channel_writer",
+        *("grant", "table main_clients_database to broadcast_channel_writer"),
     ),
     "grant to PUBLIC": Change(
-        "GRANT EXECUTE ON FUNCTION create_broadcast_rows() TO PUBLIC", "grant", f"function {CREATE} to PUBLIC"
+        "GRANT EXECUTE ON FUNCTION broadcast.create_broadcast_rows() TO PUBLIC", "grant", f"function {CREATE} to PUBLIC"
     ),
     "grant of the quarantine": Change(
-        "GRANT DELETE ON broadcast_manager_quarantine TO PUBLIC",
-        *("grant", "relation broadcast_manager_quarantine to PUBLIC"),
+        "GRANT DELETE ON broadcast.quarantine TO PUBLIC",
+        *("grant", "relation broadcast.quarantine to PUBLIC"),
     ),
     "changed view": Change(
-        "CREATE OR REPLACE VIEW broken_broadcasts AS SELECT NULL::uuid AS broadcast_id, NULL::uuid AS"
+        "CREATE OR REPLACE VIEW broadcast.broken_broadcasts AS SELECT NULL::uuid AS broadcast_id, NULL::uuid AS"
         " channel_client_id, NULL::text AS relink_closed_channel_id, NULL::text AS reason WHERE false",
-        *("view body", "broken_broadcasts"),
+        *("view body", "broadcast.broken_broadcasts"),
     ),
-    "dropped view": Change("DROP VIEW broadcast_metrics", "relation", "broadcast_metrics"),
+    "dropped view": Change("DROP VIEW broadcast.metrics", "relation", "broadcast.metrics"),
     "dropped comment": Change(
         f"COMMENT ON TRIGGER {CREATE} ON main_clients_database IS NULL", "comment", f"trigger {CREATE}"
     ),
     "dropped column of the quarantine": Change(
-        "ALTER TABLE broadcast_manager_quarantine DROP COLUMN broadcast_id",
-        *("column", "broadcast_manager_quarantine.broadcast_id"),
+        "ALTER TABLE broadcast.quarantine DROP COLUMN broadcast_id",
+        *("column", "broadcast.quarantine.broadcast_id"),
     ),
     "added column of the quarantine": Change(
-        "ALTER TABLE broadcast_manager_quarantine ADD COLUMN note text",
-        *("column", "broadcast_manager_quarantine.note"),
+        "ALTER TABLE broadcast.quarantine ADD COLUMN note text",
+        *("column", "broadcast.quarantine.note"),
     ),
     "dropped check of the quarantine": Change(
-        "ALTER TABLE broadcast_manager_quarantine DROP CONSTRAINT broadcast_manager_quarantine_reason_check",
-        *("constraint", "broadcast_manager_quarantine.broadcast_manager_quarantine_reason_check"),
+        "ALTER TABLE broadcast.quarantine DROP CONSTRAINT quarantine_reason_check",
+        *("constraint", "broadcast.quarantine.quarantine_reason_check"),
     ),
 }
 

@@ -11,9 +11,9 @@ from uuid import UUID
 
 import pytest
 
-from pyapi.integrity import find_violations
-from tests import databases, servers
+from pyapi.checks.violations import find_violations
 from tests.migrations import builds
+from tools import databases, servers
 
 CLIENTS = databases.ROOT / "examples" / "clients"
 COMMANDS = {

@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tests.databases import connect, new_channel_id
+from tools.databases import connect, new_channel_id
 
 Conn = psycopg.Connection[Any]
 
@@ -39,15 +39,17 @@ def fields(**changes: Any) -> dict[str, Any]:
 
 
 def register(conn: Conn, client: UUID, channel: dict[str, Any]) -> UUID | None:
-    """SELECT register_channel(…)."""
-    made: UUID | None = value(conn, "SELECT register_channel(%s, 'tests', %s)", client, json.dumps(channel))
+    """SELECT broadcast.register_channel(…)."""
+    made: UUID | None = value(conn, "SELECT broadcast.register_channel(%s, 'tests', %s)", client, json.dumps(channel))
     return made
 
 
 def update(conn: Conn, client: UUID, channel: dict[str, Any], changes: dict[str, Any]) -> UUID | None:
-    """SELECT update_channel(…) of the pair in channel."""
+    """SELECT broadcast.update_channel(…) of the pair in channel."""
     pair = channel["open_channel_id"], channel["closed_channel_id"]
-    kept: UUID | None = value(conn, "SELECT update_channel(%s, %s, %s, %s)", client, *pair, json.dumps(changes))
+    kept: UUID | None = value(
+        conn, "SELECT broadcast.update_channel(%s, %s, %s, %s)", client, *pair, json.dumps(changes)
+    )
     return kept
 
 

@@ -7,8 +7,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tests import databases
-from tests.databases import add_user, connect
+from tools import databases
+from tools.databases import add_user, connect
 
 
 @pytest.fixture(params=["own tables", "live tables"])

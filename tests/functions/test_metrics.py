@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.databases import ROOT, add_channel, add_user, connect
 from tests.delivery.broadcasts import add_broadcast
 from tests.delivery.calls import claim, send
+from tools.databases import ROOT, add_channel, add_user, connect
 
 Conn = psycopg.Connection[Any]
 
@@ -24,7 +24,7 @@ def conn(database: str) -> Iterator[Conn]:
 def _figures(conn: Conn) -> dict[str, float]:
     return {
         name if label is None else f"{name}{{{label_value}}}": value
-        for name, _, label, label_value, value in conn.execute("SELECT * FROM broadcast_metrics").fetchall()
+        for name, _, label, label_value, value in conn.execute("SELECT * FROM broadcast.metrics").fetchall()
     }
 
 
@@ -41,7 +41,7 @@ def test_check_counts_channels_rows_and_violations(conn: Conn, superuser: Any, d
     with connect(superuser(database)) as boss:
         boss.execute("SET session_replication_role = replica")
         boss.execute("DELETE FROM broadcast_manager WHERE open_channel_id = %s", [pairs[0][0]])
-    assert conn.execute("SELECT check_integrity()").fetchone() == (True,)
+    assert conn.execute("SELECT broadcast.check_integrity()").fetchone() == (True,)
     figures = _figures(conn)
     assert figures["broadcast_manager_channels"] == 3
     assert figures["broadcast_manager_broadcasts"] == 2
@@ -52,22 +52,22 @@ def test_check_counts_channels_rows_and_violations(conn: Conn, superuser: Any, d
 
 
 def test_check_runs_at_its_own_pace(conn: Conn) -> None:
-    assert conn.execute("SELECT check_integrity('1 hour')").fetchone() == (True,)
+    assert conn.execute("SELECT broadcast.check_integrity('1 hour')").fetchone() == (True,)
     add_channel(conn, add_user(conn))
-    assert conn.execute("SELECT check_integrity('1 hour')").fetchone() == (False,)
+    assert conn.execute("SELECT broadcast.check_integrity('1 hour')").fetchone() == (False,)
     assert _figures(conn)["broadcast_manager_channels"] == 0
-    assert conn.execute("SELECT check_integrity('0')").fetchone() == (True,)
+    assert conn.execute("SELECT broadcast.check_integrity('0')").fetchone() == (True,)
     assert _figures(conn)["broadcast_manager_channels"] == 1
 
 
 def test_one_check_at_a_time(conn: Conn, database: str) -> None:
     with connect(database, autocommit=False) as other:
-        assert other.execute("SELECT check_integrity()").fetchone() == (True,)
-        assert conn.execute("SELECT check_integrity()").fetchone() == (False,)
+        assert other.execute("SELECT broadcast.check_integrity()").fetchone() == (True,)
+        assert conn.execute("SELECT broadcast.check_integrity()").fetchone() == (False,)
 
 
 def test_what_workers_do_is_counted(conn: Conn) -> None:
-    conn.execute("UPDATE broadcast_manager_settings SET messages_per_second = NULL, chat_interval = NULL")
+    conn.execute("UPDATE broadcast.settings SET messages_per_second = NULL, chat_interval = NULL")
     for _ in range(3):
         add_broadcast(conn)
     first, second, third = claim(conn, count=3)
@@ -75,7 +75,7 @@ def test_what_workers_do_is_counted(conn: Conn) -> None:
     send(conn, first, "sent", "sent")
     send(conn, second, "failed", "sent")
     send(conn, third, "unknown", "sent")
-    conn.execute("SELECT check_integrity()")
+    conn.execute("SELECT broadcast.check_integrity()")
     figures = _figures(conn)
     assert figures["broadcast_manager_claimed"] == 0
     assert figures["broadcast_manager_parts_last_day{failed}"] == 1
@@ -93,7 +93,7 @@ def test_rows_of_all_writers_are_counted(conn: Conn) -> None:
 
 
 def test_every_check_of_the_view_has_its_figure(conn: Conn) -> None:
-    conn.execute("SELECT check_integrity()")
+    conn.execute("SELECT broadcast.check_integrity()")
     text = (ROOT / "sql" / "views" / "broadcast_integrity_violations.sql").read_text()
     # The first column of a branch, and what its CASE gives.
     checks = set(re.findall(r"(?:SELECT\n\s+|THEN |ELSE )'([a-z]+_[a-z_]+)'", text))

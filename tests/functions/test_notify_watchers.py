@@ -6,10 +6,10 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tests.databases import add_channel, add_user, connect
 from tests.functions.calls import Conn, value
+from tools.databases import add_channel, add_user, connect
 
-WATCH = "SELECT watch_client(%s)"
+WATCH = "SELECT broadcast.watch_client(%s)"
 
 
 @pytest.fixture
@@ -80,11 +80,11 @@ def test_of_a_statement_over_many_clients_only_the_watched_are_told(conn: Conn, 
 
 
 def test_watch_ends_by_itself_and_can_be_renewed(conn: Conn, heard: Conn, watched: UUID) -> None:
-    conn.execute("UPDATE broadcast_watchers SET watched_until = now() - interval '1 s'")
+    conn.execute("UPDATE broadcast.watchers SET watched_until = now() - interval '1 s'")
     add_channel(conn, watched)
     assert payloads(conn, heard) == set()
     conn.execute(WATCH, [add_user(conn)])
-    assert value(conn, "SELECT count(*) FROM broadcast_watchers WHERE client_id = %s", watched) == 0
+    assert value(conn, "SELECT count(*) FROM broadcast.watchers WHERE client_id = %s", watched) == 0
     conn.execute(WATCH, [watched])
     conn.execute(WATCH, [watched])
     add_channel(conn, watched)
@@ -103,7 +103,7 @@ def test_nothing_is_sent_where_two_phase_commit_is_possible(conn: Conn) -> None:
 
 
 def test_rule_does_not_need_it(conn: Conn, heard: Conn, watched: UUID) -> None:
-    conn.execute("DROP FUNCTION notify_watchers() CASCADE")
+    conn.execute("DROP FUNCTION broadcast.notify_watchers() CASCADE")
     add_channel(conn, watched)
     assert payloads(conn, heard) == set()
     assert value(conn, "SELECT count(*) FROM broadcast_manager WHERE client_id = %s", watched) == 1

@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from tests.databases import add_channel, add_user, broadcast_id
 from tests.functions.calls import Conn, at_once, columns, fields, refused, register, value
+from tools.databases import add_channel, add_user, broadcast_id
 
 
 def test_gives_the_id_that_the_database_made(conn: Conn, client: UUID) -> None:
@@ -119,7 +119,7 @@ def test_currency_outside_the_enum_is_named(conn: Conn, client: UUID) -> None:
 @pytest.mark.parametrize("channel", ["[]", "7", '"x"', "null"])
 def test_anything_but_an_object_is_refused(conn: Conn, client: UUID, channel: str) -> None:
     with refused("22023"):
-        value(conn, "SELECT register_channel(%s, 'tests', %s)", client, channel)
+        value(conn, "SELECT broadcast.register_channel(%s, 'tests', %s)", client, channel)
 
 
 def test_taken_pair_is_refused(conn: Conn, client: UUID) -> None:
@@ -144,7 +144,7 @@ def test_limit_is_ten(conn: Conn, client: UUID) -> None:
 
 
 def test_limit_is_a_setting(conn: Conn, client: UUID) -> None:
-    conn.execute("UPDATE broadcast_manager_settings SET max_channels_per_client = 1")
+    conn.execute("UPDATE broadcast.settings SET max_channels_per_client = 1")
     register(conn, client, fields())
     with refused("BM001") as detail:
         register(conn, client, fields())
@@ -158,7 +158,7 @@ def test_limit_holds_under_concurrent_registrations(url: str, conn: Conn, client
 
 
 def test_limit_holds_at_serializable(url: str, conn: Conn, client: UUID) -> None:
-    conn.execute("UPDATE broadcast_manager_settings SET max_channels_per_client = 2")
+    conn.execute("UPDATE broadcast.settings SET max_channels_per_client = 2")
 
     def call(c: Conn) -> None:
         c.isolation_level = psycopg.IsolationLevel.SERIALIZABLE

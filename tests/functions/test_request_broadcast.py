@@ -4,12 +4,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.databases import add_channel, add_user
 from tests.functions.calls import Conn, at_once, refused, value
+from tools.databases import add_channel, add_user
 
-REQUEST = "SELECT request_broadcast(%s, %s)"
-STATE = "SELECT broadcast_state(b) FROM broadcast_manager AS b WHERE b.id = %s"
-RETRY_AFTER = "SELECT retry_after_seconds(b) FROM broadcast_manager AS b WHERE b.id = %s"
+REQUEST = "SELECT broadcast.request_broadcast(%s, %s)"
+STATE = "SELECT broadcast.broadcast_state(b) FROM broadcast_manager AS b WHERE b.id = %s"
+RETRY_AFTER = "SELECT broadcast.retry_after_seconds(b) FROM broadcast_manager AS b WHERE b.id = %s"
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_second_one_waits_five_minutes_and_is_told_how_long(conn: Conn, client: 
 
 
 def test_interval_is_a_setting(conn: Conn, client: UUID, broadcast: UUID) -> None:
-    conn.execute("UPDATE broadcast_manager_settings SET manual_trigger_interval = '0'")
+    conn.execute("UPDATE broadcast.settings SET manual_trigger_interval = '0'")
     conn.execute(REQUEST, [broadcast, client])
     conn.execute(REQUEST, [broadcast, client])
     assert value(conn, "SELECT manual_trigger_count FROM broadcast_manager") == 2
@@ -100,7 +100,7 @@ def test_reactivating_forgets_the_failures(conn: Conn, client: UUID, broadcast: 
         "failed_broadcasts = 7, last_error_message = 'kicked'"
     )
     assert value(conn, STATE, broadcast) == "off"
-    conn.execute("SELECT reactivate_broadcast(%s, %s)", [broadcast, client])
+    conn.execute("SELECT broadcast.reactivate_broadcast(%s, %s)", [broadcast, client])
     row = conn.execute(
         "SELECT is_active, consecutive_failures, failed_broadcasts, last_error_message FROM broadcast_manager"
     ).fetchone()
@@ -129,5 +129,5 @@ def test_state(conn: Conn, client: UUID, broadcast: UUID, change: str, state: st
 
 
 def test_login_is_noted(conn: Conn, client: UUID) -> None:
-    conn.execute("SELECT record_login(%s)", [client])
+    conn.execute("SELECT broadcast.record_login(%s)", [client])
     assert value(conn, "SELECT last_login > now() - interval '1 min' FROM registered_users WHERE user_id = %s", client)

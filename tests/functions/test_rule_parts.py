@@ -1,11 +1,11 @@
-"""broadcast_rule_parts: tells from the catalogue alone whether the rule is in force."""
+"""broadcast.rule_parts: tells from the catalogue alone whether the rule is in force."""
 
 from collections.abc import Callable
 
 import pytest
 
-from tests.databases import connect
 from tests.functions.calls import Conn
+from tools.databases import connect
 
 PARTS = {
     "create_broadcast_rows",
@@ -18,11 +18,11 @@ PARTS = {
 
 def broken(conn: Conn) -> set[str]:
     """The parts that are not in force."""
-    return {part for part, in_force in conn.execute("SELECT part, in_force FROM broadcast_rule_parts") if not in_force}
+    return {part for part, in_force in conn.execute("SELECT part, in_force FROM broadcast.rule_parts") if not in_force}
 
 
 def test_every_part_is_in_force(conn: Conn) -> None:
-    parts = {part for (part,) in conn.execute("SELECT part FROM broadcast_rule_parts WHERE in_force")}
+    parts = {part for (part,) in conn.execute("SELECT part FROM broadcast.rule_parts WHERE in_force")}
     assert parts == PARTS
 
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.databases import add_channel, add_user, broadcast_id, new_channel_id
 from tests.functions.calls import Conn, columns, fields, refused, register, update, value
+from tools.databases import add_channel, add_user, broadcast_id, new_channel_id
 
 
 @pytest.fixture
@@ -80,13 +80,13 @@ def test_threshold_notes_when_it_changed(conn: Conn, client: UUID, channel: dict
 
 def test_deletes_the_channel_and_tells_which_row_went(conn: Conn, client: UUID, channel: dict[str, object]) -> None:
     made = value(conn, "SELECT id FROM broadcast_manager")
-    assert value(conn, "SELECT delete_channel(%s, %s, NULL)", client, channel["open_channel_id"]) == made
+    assert value(conn, "SELECT broadcast.delete_channel(%s, %s, NULL)", client, channel["open_channel_id"]) == made
     assert value(conn, "SELECT count(*) FROM main_clients_database") == 0
     assert value(conn, "SELECT count(*) FROM broadcast_manager") == 0
 
 
-DELETE = "SELECT delete_channel(%s, %s, %s)"
-UPDATE = "SELECT update_channel(%s, %s, %s, '{\"sub_1_time\": 1}')"
+DELETE = "SELECT broadcast.delete_channel(%s, %s, %s)"
+UPDATE = "SELECT broadcast.update_channel(%s, %s, %s, '{\"sub_1_time\": 1}')"
 
 
 @pytest.mark.parametrize("call", [DELETE, UPDATE])
@@ -121,6 +121,6 @@ def test_anothers_pair_with_the_same_open_channel_does_not_matter(
 ) -> None:
     register(conn, add_user(conn), channel | {"closed_channel_id": new_channel_id()})
     assert (
-        value(conn, "SELECT own_channel(%s, %s, NULL)", client, channel["open_channel_id"])
+        value(conn, "SELECT broadcast.own_channel(%s, %s, NULL)", client, channel["open_channel_id"])
         == (channel["closed_channel_id"])
     )

@@ -10,9 +10,9 @@ import sys
 import time
 from collections import Counter
 
-from tests import databases, servers
 from tests.fuzz.commands import Commands
 from tests.fuzz.functions import Fuzz, report
+from tools import databases, servers
 
 EXAMPLES = 200
 

@@ -24,15 +24,15 @@ from typer.testing import CliRunner
 from pyapi.cli import app
 from pyapi.metrics import read_metrics_settings
 from pyapi.settings import SettingsInvalid, read_settings
-from pyapi.telegram_errors import UNAUTHORIZED
-from pyapi.worker_settings import read_worker_settings
-from tests.bot_api import server as telegram
-from tests.bot_api.chats import ANSWERS
+from pyapi.worker.settings import read_worker_settings
+from pyapi.worker.telegram_errors import UNAUTHORIZED
 from tests.delivery.telegram import Telegram
 from tests.fuzz.functions import CONTENT, VIOLATIONS, Fuzz, exploration
 from tests.fuzz.past import IN_THE_WAY_DOWN, IN_THE_WAY_UP, Past
 from tests.fuzz.values import CLIENTS, PAIRS, SCALARS, WORKER, mostly
 from tests.migrations.builds import REVISIONS
+from tools.bot_api import server as telegram
+from tools.bot_api.chats import ANSWERS
 
 Environment = dict[str, str]
 
@@ -117,13 +117,13 @@ _FAULTS = st.tuples(
 # A part that is about to be sent, or a claim, of anybody but the worker that tests.fuzz.functions made up.
 _UNDER_WAY: LiteralString = f"""
 SELECT count(*)
-FROM public.broadcast_deliveries AS d
-LEFT JOIN public.broadcast_delivery_parts AS p ON p.delivery_id = d.id AND p.state = 'intended'
+FROM broadcast.deliveries AS d
+LEFT JOIN broadcast.delivery_parts AS p ON p.delivery_id = d.id AND p.state = 'intended'
 WHERE coalesce(d.worker, '') <> '{WORKER}' AND (d.worker IS NOT NULL OR p.state IS NOT NULL)
 """
 _PARTS: LiteralString = """
 SELECT count(*) FILTER (WHERE state = 'sent'), count(*) FILTER (WHERE state IN ('sent', 'unknown'))
-FROM public.broadcast_delivery_parts
+FROM broadcast.delivery_parts
 """
 
 
@@ -241,10 +241,8 @@ class Commands:
     ) -> tuple[int, str]:
         """On the database, with a Telegram whose answers may be wrong: what was begun is brought to its end."""
         self.fuzz.fill()
-        self.fuzz.conn.execute(
-            "UPDATE public.broadcast_manager_settings SET messages_per_second = NULL, chat_interval = NULL"
-        )
-        self.fuzz.conn.execute("UPDATE public.broadcast_bot_slot SET next_slot = now()")
+        self.fuzz.conn.execute("UPDATE broadcast.settings SET messages_per_second = NULL, chat_interval = NULL")
+        self.fuzz.conn.execute("UPDATE broadcast.bot_slot SET next_slot = now()")
         ((sent, maybe),) = self.fuzz.conn.execute(_PARTS).fetchall()
         fake = self._telegram
         messages = len(fake.messages())

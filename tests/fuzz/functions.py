@@ -17,9 +17,9 @@ from psycopg import sql
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
-from tests import databases
 from tests.fuzz import values
 from tests.fuzz.values import BROADCASTS, CHANNEL, CLIENTS, NEW_PAIR, PAIRS, WORKER
+from tools import databases
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -69,9 +69,7 @@ INNER JOIN pg_proc AS p ON t.tgfoid = p.oid
 WHERE p.pronamespace = 'public'::regnamespace
 """
 # Damage may turn into damage of another kind, but touches no further pair.
-VIOLATIONS: LiteralString = (
-    "SELECT DISTINCT open_channel_id, closed_channel_id FROM public.broadcast_integrity_violations"
-)
+VIOLATIONS: LiteralString = "SELECT DISTINCT open_channel_id, closed_channel_id FROM broadcast.integrity_violations"
 _NOT_FINITE: LiteralString = (
     "SELECT count(*) FROM public.main_clients_database"
     " WHERE 'NaN' IN (sub_1_price, sub_2_price, sub_3_price, payout_threshold_usd)"
@@ -92,7 +90,7 @@ _DAMAGE: dict[str, LiteralString] = {
     " WHERE open_channel_id = '-1004000000001'",
 }
 # Rows may hold anything that their constraints allow; keys stay, so that arguments find them.
-_EXTREME = ("public.broadcast_manager", "public.broadcast_manager_settings")
+_EXTREME = ("public.broadcast_manager", "broadcast.settings")
 _KEYS = {"id", "client_id", "open_channel_id", "closed_channel_id", "is_only_row"}
 
 
@@ -176,8 +174,8 @@ class Fuzz:
         with self.conn.transaction():
             self.conn.execute("SET LOCAL broadcast_manager.allow_truncate = 'on'")
             self.conn.execute(
-                "TRUNCATE public.registered_users, public.broadcast_deliveries, public.broadcast_watchers,"
-                " public.broadcast_manager_quarantine RESTART IDENTITY CASCADE"
+                "TRUNCATE public.registered_users, broadcast.deliveries, broadcast.watchers,"
+                " broadcast.quarantine RESTART IDENTITY CASCADE"
             )
             for client in CLIENTS:
                 databases.add_user(self.conn, UUID(client))
@@ -186,26 +184,24 @@ class Fuzz:
                 self.conn.execute(
                     "UPDATE public.broadcast_manager SET id = %s WHERE open_channel_id = %s", [broadcast, pair[0]]
                 )
-            self.conn.execute(
-                "INSERT INTO public.broadcast_watchers SELECT user_id, 'infinity' FROM public.registered_users"
-            )
-            self.conn.execute("INSERT INTO public.broadcast_manager_operators VALUES (%s)", [CLIENTS[0]])
+            self.conn.execute("INSERT INTO broadcast.watchers SELECT user_id, 'infinity' FROM public.registered_users")
+            self.conn.execute("INSERT INTO broadcast.operators VALUES (%s)", [CLIENTS[0]])
             # The first is claimed with a part that is about to be sent, the second was sent, the third has expired.
-            self.conn.execute("SELECT public.claim_due_broadcasts(%s, 3)", [WORKER])
+            self.conn.execute("SELECT broadcast.claim_due_broadcasts(%s, 3)", [WORKER])
             for delivery, part, outcome in (
                 (1, "open", None),
                 (2, "open", "sent"),
                 (2, "closed", "sent"),
                 (3, "open", "failed"),
             ):
-                self.conn.execute("SELECT public.intend_part(%s, %s, %s)", [delivery, WORKER, part])
+                self.conn.execute("SELECT broadcast.intend_part(%s, %s, %s)", [delivery, WORKER, part])
                 if outcome:
                     message = 100 if outcome == "sent" else None
                     self.conn.execute(
-                        "SELECT public.record_part(%s, %s, 1, %s, %s)", [delivery, part, outcome, message]
+                        "SELECT broadcast.record_part(%s, %s, 1, %s, %s)", [delivery, part, outcome, message]
                     )
-            self.conn.execute("SELECT public.finish_broadcast(2, %s)", [WORKER])
-            self.conn.execute("UPDATE public.broadcast_deliveries SET lease_until = '-infinity' WHERE id = 3")
+            self.conn.execute("SELECT broadcast.finish_broadcast(2, %s)", [WORKER])
+            self.conn.execute("UPDATE broadcast.deliveries SET lease_until = '-infinity' WHERE id = 3")
 
     def run(self, examples: int, chosen_seed: int) -> list[str]:
         """Make so many calls of each function and writes to each watched table.

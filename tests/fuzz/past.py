@@ -6,17 +6,17 @@ from typing import LiteralString
 
 import psycopg
 
-from tests import databases
 from tests.migrations import builds
+from tools import databases
 
 # What somebody has in the database on which a revision or its way back fails, and how to take it away.
 IN_THE_WAY_UP = {
     f"CREATE TABLE public.{name} (theirs integer)": f"DROP TABLE public.{name}"
-    for name in ("broadcast_manager_undo", "broadcast_deliveries", "broadcast_integrity_check")
+    for name in ("broadcast.undo", "broadcast.deliveries", "broadcast.integrity_check")
 }
 IN_THE_WAY_DOWN = {
     f"CREATE VIEW public.theirs AS SELECT * FROM public.{name}": "DROP VIEW public.theirs"
-    for name in ("broken_broadcasts", "broadcast_manager_settings", "broadcast_deliveries", "broadcast_metrics")
+    for name in ("broadcast.broken_broadcasts", "broadcast.settings", "broadcast.deliveries", "broadcast.metrics")
 }
 
 
@@ -97,5 +97,5 @@ def _facts(url: str) -> set[tuple[str, str, str]]:
     return {
         (kind, name, definition)
         for kind, name, definition in facts | objects
-        if kind != "role" and "broadcast_manager_quarantine" not in name
+        if kind != "role" and "broadcast.quarantine" not in name
     }

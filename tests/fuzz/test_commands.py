@@ -4,12 +4,12 @@ import pytest
 import typer
 from hypothesis import strategies as st
 
-from pyapi.database import database_url
-from pyapi.worker_settings import read_worker_settings
-from tests.databases import connect
+from pyapi.database_url import database_url
+from pyapi.worker.settings import read_worker_settings
 from tests.fuzz import commands
 from tests.fuzz.commands import Commands
 from tests.fuzz.functions import Fuzz, report
+from tools.databases import connect
 
 EXAMPLES = 8
 
@@ -65,7 +65,7 @@ def test_a_command_that_says_nothing_and_those_that_leave_a_half_are_found(
     @app.command(name="send-due")
     def send_due() -> None:
         with connect(read_worker_settings().database_url) as conn:
-            conn.execute("SELECT claim_due_broadcasts('dead', 1)")
+            conn.execute("SELECT broadcast.claim_due_broadcasts('dead', 1)")
 
     monkeypatch.setattr(commands, "_changed", lambda _: st.just({}))
     wrong = Commands(fuzz).run(4, seed)

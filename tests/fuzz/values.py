@@ -60,8 +60,8 @@ _spans = st.one_of(
 )
 _relations = st.sampled_from(
     [
-        *("public.broadcast_manager", "public.main_clients_database", "public.broadcast_manager_settings"),
-        *("public.broadcast_integrity_violations", "public.main_clients_database_id_seq", "pg_catalog.pg_class"),
+        *("public.broadcast_manager", "public.main_clients_database", "broadcast.settings"),
+        *("broadcast.integrity_violations", "public.main_clients_database_id_seq", "pg_catalog.pg_class"),
         *("public.broadcast_manager_pkey", "public.no_such_table", "0", "4294967295"),
     ]
 )

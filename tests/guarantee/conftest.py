@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tests.databases import add_user, connect
+from tools.databases import add_user, connect
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from tests.databases import add_channel, add_user, broadcast_id, connect, new_channel_id
+from tools.databases import add_channel, add_user, broadcast_id, connect, new_channel_id
 
 Connection = psycopg.Connection[Any]
 
@@ -162,7 +162,7 @@ def test_g1_client_with_nothing_but_insert_on_channels_gets_its_row(
         with pytest.raises(errors.InsufficientPrivilege), admin.transaction():
             admin.execute("SELECT FROM broadcast_manager")
         with pytest.raises(errors.InsufficientPrivilege), admin.transaction():
-            admin.execute("SELECT lock_without_queueing('SHARE', 'broadcast_manager')")
+            admin.execute("SELECT broadcast.lock_without_queueing('SHARE', 'broadcast_manager')")
         admin.execute("RESET ROLE")
         assert broadcast_id(admin, pair)
 

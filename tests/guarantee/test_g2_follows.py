@@ -6,7 +6,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tests.databases import add_channel, add_user, broadcast_id, new_channel_id
+from tools.databases import add_channel, add_user, broadcast_id, new_channel_id
 
 Connection = psycopg.Connection[Any]
 

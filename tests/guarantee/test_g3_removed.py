@@ -5,7 +5,7 @@ from uuid import UUID
 
 import psycopg
 
-from tests.databases import add_channel, add_user, broadcast_id
+from tools.databases import add_channel, add_user, broadcast_id
 
 Connection = psycopg.Connection[Any]
 

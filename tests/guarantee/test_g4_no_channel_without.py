@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from tests.databases import add_channel, connect
+from tools.databases import add_channel, connect
 
 Connection = psycopg.Connection[Any]
 
@@ -22,7 +22,7 @@ KEY = "main_clients_database_pair_fkey"
         "ALTER TABLE main_clients_database DISABLE TRIGGER USER",
         "DROP TRIGGER create_broadcast_rows ON main_clients_database",
         "ALTER TABLE main_clients_database ENABLE REPLICA TRIGGER create_broadcast_rows",
-        "CREATE OR REPLACE FUNCTION create_broadcast_rows() RETURNS trigger LANGUAGE plpgsql AS"
+        "CREATE OR REPLACE FUNCTION broadcast.create_broadcast_rows() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN RETURN NULL; END $$",
     ],
 )

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from tests.databases import add_channel, add_user, new_channel_id
+from tools.databases import add_channel, add_user, new_channel_id
 
 Connection = psycopg.Connection[Any]
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from tests.databases import add_channel, broadcast_id, connect, new_channel_id
+from tools.databases import add_channel, broadcast_id, connect, new_channel_id
 
 Connection = psycopg.Connection[Any]
 

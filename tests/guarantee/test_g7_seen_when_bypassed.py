@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from pyapi.drift import find_drift, read_fingerprint
-from pyapi.integrity import find_violations
-from tests.databases import add_channel, connect
+from pyapi.checks.drift import find_drift, read_fingerprint
+from pyapi.checks.violations import find_violations
+from tools.databases import add_channel, connect
 
 Connection = psycopg.Connection[Any]
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import psycopg
 
-from pyapi.integrity import find_violations
-from tests.databases import add_channel, add_user, broadcast_id, connect
+from pyapi.checks.violations import find_violations
+from tools.databases import add_channel, add_user, broadcast_id, connect
 
 Connection = psycopg.Connection[Any]
 
@@ -21,12 +21,12 @@ def test_g8_repair_moves_the_whole_row_to_the_quarantine(
     with connect(superuser(database)) as admin, admin.transaction():
         admin.execute("SET LOCAL session_replication_role = replica; DELETE FROM main_clients_database")
     gone_id = broadcast_id(conn, gone)
-    conn.execute("CALL repair_broadcasts()")
+    conn.execute("CALL broadcast.repair_broadcasts()")
     assert find_violations(conn) == []
-    assert conn.execute("SELECT reason, broadcast_id FROM broadcast_manager_quarantine").fetchall() == [
+    assert conn.execute("SELECT reason, broadcast_id FROM broadcast.quarantine").fetchall() == [
         ("channel_gone", gone_id)
     ]
-    assert conn.execute("SELECT broadcast_row FROM broadcast_manager_quarantine").fetchone() == before
+    assert conn.execute("SELECT broadcast_row FROM broadcast.quarantine").fetchone() == before
 
 
 def test_g8_corrected_owner_keeps_the_row_and_remembers_the_old_one(
@@ -38,9 +38,9 @@ def test_g8_corrected_owner_keeps_the_row_and_remembers_the_old_one(
     with connect(superuser(database)) as admin, admin.transaction():
         admin.execute("SET LOCAL session_replication_role = replica")
         admin.execute("UPDATE broadcast_manager SET client_id = %s", [wrong])
-    conn.execute("CALL repair_broadcasts()")
+    conn.execute("CALL broadcast.repair_broadcasts()")
     assert conn.execute("SELECT id, client_id FROM broadcast_manager").fetchall() == [(before, client)]
-    assert conn.execute(
-        "SELECT reason, broadcast_row ->> 'client_id' FROM broadcast_manager_quarantine"
-    ).fetchall() == [("owner_corrected", str(wrong))]
+    assert conn.execute("SELECT reason, broadcast_row ->> 'client_id' FROM broadcast.quarantine").fetchall() == [
+        ("owner_corrected", str(wrong))
+    ]
     assert find_violations(conn) == []

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import databases, servers
 from tests.live import interruptions
+from tools import databases, servers
 
 
 @pytest.fixture(scope="module")

@@ -13,17 +13,17 @@ import psycopg
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
-from pyapi.embedded import embedded_server, server_binaries
-from pyapi.integrity import find_violations
-from tests import databases, servers
+from demo.embedded import embedded_server, server_binaries
+from pyapi.checks.violations import find_violations
 from tests.migrations import builds
+from tools import databases, servers
 
 Pair = tuple[str, str]
 
 VERSION_TABLE: LiteralString = """
-CREATE TABLE IF NOT EXISTS broadcast_manager_alembic_version (
+CREATE TABLE IF NOT EXISTS alembic_version (
     version_num varchar(32) NOT NULL,
-    CONSTRAINT broadcast_manager_alembic_version_pkc PRIMARY KEY (version_num)
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 )
 """
 
@@ -91,7 +91,7 @@ class Inventory:
         with databases.connect(url) as conn:
             assert _pairs(conn) == self.pairs
             rows = [row[0] for row in conn.execute("SELECT id FROM broadcast_manager")]
-            kept = [row[0] for row in conn.execute("SELECT broadcast_id FROM broadcast_manager_quarantine")]
+            kept = [row[0] for row in conn.execute("SELECT broadcast_id FROM broadcast.quarantine")]
             assert find_violations(conn) == []
         assert len(rows) == len(self.pairs)
         assert self.broadcasts <= {*rows, *kept}
@@ -108,7 +108,7 @@ def version_table_held(url: str) -> Iterator[None]:
     """Let every revision run to its end but for its entry in the version table, for as long as the block lasts."""
     with databases.connect(url) as conn:
         conn.execute(VERSION_TABLE)
-    with holding(url, "LOCK TABLE broadcast_manager_alembic_version IN SHARE MODE"):
+    with holding(url, "LOCK TABLE alembic_version IN SHARE MODE"):
         yield
 
 

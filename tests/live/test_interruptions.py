@@ -5,11 +5,11 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from benchmarks import old_database
-from tests import databases
 from tests.live import interruptions
 from tests.live.interruptions import Inventory, OwnServer
 from tests.migrations import builds
+from tools import databases
+from tools.benchmarks import old_database
 
 # More than one batch of repairs (100) and of backfill (500).
 CHANNELS = 20_000
@@ -56,7 +56,7 @@ def index_build(url: str) -> Iterator[str]:
 @contextmanager
 def repair(url: str) -> Iterator[str]:
     """In the second batch."""
-    with held_by_trigger(url, "broadcast_manager_quarantine", "NEW.id > 150"):
+    with held_by_trigger(url, "broadcast.quarantine", "NEW.id > 150"):
         yield "advisory"
 
 

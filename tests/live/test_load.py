@@ -1,8 +1,8 @@
 """Clients of a live database do not notice an upgrade: the short form of ``make bench-live``."""
 
-from benchmarks import clients, old_database
-from pyapi.integrity import find_violations
-from tests import databases
+from pyapi.checks.violations import find_violations
+from tools import databases
+from tools.benchmarks import clients, old_database
 
 CHANNELS = 6_000
 STATEMENTS = 300

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from tests.databases import ROOT
+from tools.databases import ROOT
 
 # The page says once of which lines these are.
 EVERY_LINE = {"event", "level", "timestamp", "request_id"}

@@ -8,9 +8,9 @@ from functools import cache
 
 import pytest
 
-from pyapi.backfill import BackfillResult
-from tests.databases import ROOT
+from pyapi.checks.backfill import BackfillResult
 from tests.logs.documented import EVERY_LINE, Event, documented_events
+from tools.databases import ROOT
 
 EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
 METHODS = {"debug", "info", "warning", "error", "exception", "critical", "log"}

@@ -14,15 +14,15 @@ import psycopg
 import pytest
 
 from pyapi import Channel, ChannelPairTaken, insert_channel, read_broadcast_id
-from pyapi.worker import run_round
-from pyapi.worker_settings import WorkerSettings
-from tests import databases
+from pyapi.worker.loop import run_round
+from pyapi.worker.settings import WorkerSettings
 from tests.api.calls import PASSWORD, Person, World, log_in, registration
-from tests.databases import new_channel_id
 from tests.delivery.broadcasts import Conn, add_broadcast
 from tests.delivery.telegram import Telegram, until
 from tests.logs.conftest import Line
 from tests.logs.documented import EVERY_LINE, documented_events
+from tools import databases
+from tools.databases import new_channel_id
 
 Lines = Callable[[], list[Line]]
 
@@ -140,7 +140,7 @@ def test_what_nobody_expected_is_logged_and_answered_with_the_id(
     async def fall_over(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("pyapi.channels.list_channels", fall_over)
+    monkeypatch.setattr("pyapi.channels.channels.list_channels", fall_over)
     answer = person.http.get("/api/channels", headers={"X-Request-ID": "bad-luck"})
     assert (answer.status_code, answer.headers["X-Request-ID"]) == (500, "bad-luck")
     logged = by_request(lines, "bad-luck")
@@ -222,7 +222,7 @@ def test_library_calls_are_told_to_those_who_listen(database: str, caplog: pytes
         assert read_broadcast_id(conn, channel.open_channel_id, channel.closed_channel_id) == broadcast_id
         with pytest.raises(ChannelPairTaken):
             insert_channel(conn, channel)
-    told = [vars(record) for record in caplog.records if record.name == "pyapi.broadcasts"]
+    told = [vars(record) for record in caplog.records if record.name == "pyapi.read_back"]
     assert [(r["msg"], r.get("broadcast_id"), r.get("count"), r.get("code")) for r in told] == [
         ("broadcast.created", str(broadcast_id), 1, None),
         ("broadcast.read_back", str(broadcast_id), None, None),

@@ -9,15 +9,15 @@ import httpx
 from pydantic import SecretStr
 
 from pyapi.settings import Settings
-from pyapi.worker import run_round
-from pyapi.worker_settings import WorkerSettings
-from tests import databases
+from pyapi.worker.loop import run_round
+from pyapi.worker.settings import WorkerSettings
 from tests.api.calls import API_PASSWORD, PASSWORD, SECRET, served
-from tests.bot_api.server import TOKEN
 from tests.dashboard.visitor import csrf_of, log_in
 from tests.delivery.conftest import WORKER_PASSWORD
 from tests.delivery.telegram import Telegram, until
 from tests.logs.conftest import Line
+from tools import databases
+from tools.bot_api.server import TOKEN
 
 CLIENT = UUID("7e1018e4-5644-4031-a05c-4166cc877264")
 

@@ -12,9 +12,9 @@ import pytest
 import structlog
 
 from pyapi import logs
-from tests.bot_api.server import TOKEN
-from tests.databases import ROOT
 from tests.logs.conftest import Line
+from tools.bot_api.server import TOKEN
+from tools.databases import ROOT
 
 SECRETS = [
     f"https://api.telegram.org/bot{TOKEN}/sendMessage",
@@ -95,6 +95,6 @@ def test_tracebacks_on_a_terminal_show_no_variables() -> None:
 
 
 def test_as_a_library_it_is_silent_until_logging_is_configured() -> None:
-    program = "from pyapi.broadcasts import log; log.warning('channel.failed', code='x')"
+    program = "from pyapi.read_back import log; log.warning('channel.failed', code='x')"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")

@@ -17,16 +17,16 @@ from psycopg.conninfo import conninfo_to_dict
 from pyapi import logs, metrics
 from pyapi.metrics import MetricsSettings, metrics_served, read_metrics_settings
 from pyapi.settings import SettingsInvalid
-from pyapi.worker import run_round
-from pyapi.worker_settings import WorkerSettings
-from tests import databases
+from pyapi.worker.loop import run_round
+from pyapi.worker.settings import WorkerSettings
 from tests.api.calls import SECRET, Person, World, registration
-from tests.databases import ROOT, connect
 from tests.delivery.broadcasts import Conn, add_broadcast
 from tests.delivery.calls import claim
 from tests.delivery.telegram import Telegram, until
 from tests.metrics.line import line_to
 from tests.metrics.scrape import Scrape
+from tools import databases
+from tools.databases import ROOT, connect
 
 SERVED = MetricsSettings(metrics_port=0)
 OFTEN = MetricsSettings(metrics_port=0, integrity_check_seconds=0.05)
@@ -86,11 +86,11 @@ def test_a_server_that_falls_silent_under_way_costs_its_figures_only(
 ) -> None:
     monkeypatch.setattr(metrics, "_SCRAPE_SECONDS", 0.5)
     monkeypatch.setattr(metrics, "_QUERY_SECONDS", 2)
-    waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'broadcast_integrity_check'::regclass"
+    waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'broadcast.integrity_check'::regclass"
     with line_to(worker_url) as line, metrics_served(SERVED, line.url) as port:
         assert checked(port).value("database_up") == 1
         with conn.transaction():
-            conn.execute("LOCK TABLE broadcast_integrity_check")
+            conn.execute("LOCK TABLE broadcast.integrity_check")
             asking = threading.Thread(target=Scrape, args=[port])
             asking.start()
             until(lambda: conn.execute(waiting).fetchone() is not None, "the question is under way")

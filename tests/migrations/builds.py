@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 from alembic.script import ScriptDirectory
 
-from pyapi.drift import Fact, read_fingerprint
-from tests import databases, servers
+from pyapi.checks.drift import Fact, read_fingerprint
+from tools import databases, servers
 
 SQL = databases.ROOT / "sql"
 VERSIONS = databases.ROOT / "migrations" / "versions"
@@ -73,9 +73,9 @@ def start_alembic(*arguments: str, url: str) -> subprocess.Popen[str]:
 def revision(url: str) -> str | None:
     """The revision that a database is at; None where no upgrade has been."""
     with databases.connect(url) as conn:
-        if conn.execute("SELECT to_regclass('broadcast_manager_alembic_version')").fetchone() == (None,):
+        if conn.execute("SELECT to_regclass('broadcast.alembic_version')").fetchone() == (None,):
             return None
-        row = conn.execute("SELECT version_num FROM broadcast_manager_alembic_version").fetchone()
+        row = conn.execute("SELECT version_num FROM broadcast.alembic_version").fetchone()
     return row[0] if row else None
 
 
@@ -109,7 +109,7 @@ def rows(url: str) -> dict[str, list[Any]]:
                 " CASE WHEN total_broadcasts > 0 THEN id END FROM broadcast_manager ORDER BY 2, 3"
             ).fetchall(),
             "quarantine": conn.execute(
-                "SELECT reason, broadcast_id, broadcast_row FROM broadcast_manager_quarantine ORDER BY 1, 2"
+                "SELECT reason, broadcast_id, broadcast_row FROM broadcast.quarantine ORDER BY 1, 2"
             ).fetchall(),
         }
 

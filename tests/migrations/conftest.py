@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests import databases
+from tools import databases
 
 
 @pytest.fixture

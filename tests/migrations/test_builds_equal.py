@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pyapi.drift import Fact, expected_fingerprint, find_drift
+from pyapi.checks.drift import Fact, expected_fingerprint, find_drift
 from pyapi.project_file import project_file
-from tests import databases, servers
 from tests.migrations import builds
 from tests.roles.test_matrix import ROLES
+from tools import databases, servers
 
 # Everything in our schema that can carry a comment, by name, with its comment.
 COMMENTS = """

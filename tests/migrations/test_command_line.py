@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from pyapi.drift import find_drift
-from tests import databases
+from pyapi.checks.drift import find_drift
 from tests.migrations import builds
+from tools import databases
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -31,7 +31,7 @@ def test_two_upgrades_at_once_both_end_well(state: str, empty_database: str, old
 @pytest.mark.parametrize("command", ["upgrade", "downgrade"])
 def test_database_newer_than_the_code_is_refused(command: str, database: str) -> None:
     with databases.connect(database) as conn:
-        conn.execute("UPDATE broadcast_manager_alembic_version SET version_num = '9999'")
+        conn.execute("UPDATE alembic_version SET version_num = '9999'")
     before = builds.fingerprint(database)
     done = builds.alembic(command, "head" if command == "upgrade" else "base", url=database)
     assert_refused(done, "9999", "newer")

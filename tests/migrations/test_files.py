@@ -35,5 +35,5 @@ def test_every_object_is_loaded_once() -> None:
 
 def test_view_is_the_check_that_psql_runs() -> None:
     check = project_file("sql/checks/verify_broadcast_integrity.sql").read_text()
-    view = project_file("sql/views/broadcast_integrity_violations.sql").read_text()
+    view = project_file("sql/checks/integrity_violations.sql").read_text()
     assert check.strip() in view

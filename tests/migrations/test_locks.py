@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from pyapi.drift import find_drift
-from tests import databases
+from pyapi.checks.drift import find_drift
 from tests.migrations import builds
+from tools import databases
 
 WAITING = """
 SELECT count(*) FROM pg_locks AS l
@@ -110,7 +110,7 @@ def test_lock_given_up_names_its_holder(database: str) -> None:
         conn.execute(hasty.encode())
         holder.execute("SELECT FROM broadcast_manager")
         with pytest.raises(psycopg.Error) as refusal:
-            conn.execute("SELECT lock_without_queueing('ACCESS EXCLUSIVE', 'broadcast_manager')")
+            conn.execute("SELECT broadcast.lock_without_queueing('ACCESS EXCLUSIVE', 'broadcast_manager')")
         assert refusal.value.sqlstate == "BM003"
         told = refusal.value.diag.message_detail or ""
         assert f"pid {holder.info.backend_pid}" in told

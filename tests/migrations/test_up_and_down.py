@@ -1,7 +1,7 @@
 """A downgrade gives back what was there, and the way up leads to the same place again."""
 
-from tests import databases
 from tests.migrations import builds
+from tools import databases
 
 
 def test_up_down_up_from_nothing_is_the_same(empty_database: str) -> None:
@@ -64,7 +64,7 @@ def test_each_revision_on_the_way_up_can_be_the_last_for_a_while(old_database: s
             pair = databases.add_channel(conn, databases.add_user(conn))
             conn.execute("DELETE FROM main_clients_database WHERE open_channel_id = %s", [pair[0]])
     with databases.connect(old_database) as conn:
-        assert conn.execute("SELECT * FROM broadcast_integrity_violations").fetchall() == []
+        assert conn.execute("SELECT * FROM broadcast.integrity_violations").fetchall() == []
 
 
 def all_rows(url: str) -> list[object]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.api.conftest import api_role as api_role
-from tests.dashboard.chromium import must_be_there
 from tests.delivery.conftest import worker_role as worker_role
+from tools.chromium import must_be_there
 
 PACKAGES = {
     "promtool": "prometheus",

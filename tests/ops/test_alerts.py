@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from tests.databases import ROOT, add_channel, add_user, connect
 from tests.delivery.broadcasts import Conn, add_broadcast, row
 from tests.delivery.calls import claim
+from tools.databases import ROOT, add_channel, add_user, connect
 
 RULES = ROOT / "ops" / "prometheus" / "rules.yml"
 RUNBOOK = ROOT / "docs" / "runbook.md"
@@ -77,14 +77,14 @@ def test_the_remedies_mend(database: str, superuser: Callable[[str], str]) -> No
         add_channel(root, add_user(root))
         root.execute("UPDATE broadcast_manager SET client_id = %s WHERE id = %s", [add_user(conn), off.id])
         conn.execute("ALTER TABLE main_clients_database DISABLE TRIGGER create_broadcast_rows")
-        found = conn.execute("SELECT DISTINCT check_name FROM broadcast_integrity_violations ORDER BY 1").fetchall()
+        found = conn.execute("SELECT DISTINCT check_name FROM broadcast.integrity_violations ORDER BY 1").fetchall()
         assert found == [("channel_without_broadcast",), ("owner_mismatch",), ("trigger_disabled",)]
         mend(conn, "BroadcastRuleNotInForce")
         mend(conn, "BroadcastRuleViolated")
-        assert conn.execute("SELECT violations FROM broadcast_integrity_check").fetchone() == ({},)
+        assert conn.execute("SELECT violations FROM broadcast.integrity_check").fetchone() == ({},)
 
         assert len(claim(conn, count=1)) == 1
-        conn.execute("UPDATE broadcast_deliveries SET lease_until = now() - interval '1 s'")
+        conn.execute("UPDATE broadcast.deliveries SET lease_until = now() - interval '1 s'")
         mend(conn, "BroadcastClaimsExpired")
         assert row(conn, held)["state"] == "queued"
 

@@ -17,20 +17,19 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
+from demo.serve import _fill
 from pyapi.metrics import MetricsSettings, metrics_served
-from pyapi.serve import _fill
 from pyapi.settings import Settings
-from pyapi.worker import run_worker
-from pyapi.worker_settings import WorkerSettings
-from tests import databases
+from pyapi.worker.loop import run_worker
+from pyapi.worker.settings import WorkerSettings
 from tests.api.calls import API_PASSWORD, SECRET, served
-from tests.bot_api.server import TOKEN, running
-from tests.databases import ROOT, connect
 from tests.delivery.broadcasts import add_broadcast, outcomes
 from tests.delivery.conftest import WORKER_PASSWORD
 from tests.delivery.telegram import Telegram, until
-from tests.ops import sql_exporter
 from tests.ops.test_alerts import rules
+from tools import databases, sql_exporter
+from tools.bot_api.server import TOKEN, running
+from tools.databases import ROOT, connect
 
 METRICS = ROOT / "docs" / "metrics.md"
 BOARD = ROOT / "ops" / "grafana" / "broadcast-manager.json"
@@ -172,7 +171,7 @@ def prometheus(
             # The data that make serve has.
             with conn.transaction():
                 _fill(conn)
-            conn.execute("UPDATE broadcast_manager_settings SET messages_per_second = NULL, chat_interval = NULL")
+            conn.execute("UPDATE broadcast.settings SET messages_per_second = NULL, chat_interval = NULL")
             broadcasts = [add_broadcast(conn) for _ in range(2)]
             telegram.order("kicked", method="sendMessage", chat_id=broadcasts[0].open_id)
             until(lambda: outcomes(conn, broadcasts[1]) == ["sent"], "it is sent")

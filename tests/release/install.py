@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from tests.databases import ROOT
+from tools.databases import ROOT
 
 
 def build(target: str, folder: Path, source: Path = ROOT) -> Path:

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from pyapi.drift import find_drift
-from tests import databases
+from pyapi.checks.drift import find_drift
 from tests.migrations import builds
 from tests.release import install
+from tools import databases
 
 
 class Release(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.databases import add_channel, add_user, broadcast_id, connect, new_channel_id
+from tools.databases import add_channel, add_user, broadcast_id, connect, new_channel_id
 
 Conn = psycopg.Connection[Any]
 
@@ -22,7 +22,7 @@ def owner_conn(database: str) -> Iterator[Conn]:
 def writer(database: str, superuser: Any) -> Iterator[Conn]:
     """A connection that has taken the role of channel writers."""
     with connect(superuser(database)) as conn:
-        conn.execute("SET SESSION AUTHORIZATION broadcast_manager_channel_writer")
+        conn.execute("SET SESSION AUTHORIZATION broadcast_channel_writer")
         yield conn
 
 
@@ -81,7 +81,7 @@ def test_g4_no_channel_without(owner_conn: Conn, writer: Conn) -> None:
         "DELETE FROM broadcast_manager",
         "TRUNCATE main_clients_database CASCADE",
         "SELECT FROM registered_users",
-        "SELECT register_channel(gen_random_uuid(), 'x', '{}')",
+        "SELECT broadcast.register_channel(gen_random_uuid(), 'x', '{}')",
         "ALTER TABLE main_clients_database DISABLE TRIGGER ALL",
         "DROP TRIGGER create_broadcast_rows ON main_clients_database",
         "SET session_replication_role = replica",

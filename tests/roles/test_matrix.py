@@ -3,18 +3,18 @@
 import psycopg
 import pytest
 
-from tests.databases import OWNER, connect
+from tools.databases import OWNER, connect
 
-READER = "broadcast_manager_reader"
-CHANNEL_WRITER = "broadcast_manager_channel_writer"
-API = "broadcast_manager_api"
-WORKER = "broadcast_manager_worker"
+READER = "broadcast_reader"
+CHANNEL_WRITER = "broadcast_channel_writer"
+API = "broadcast_api"
+WORKER = "broadcast_worker"
 ROLES = (READER, CHANNEL_WRITER, API, WORKER)
 
 ALLOWED = {
     READER: {
-        "broadcast_integrity_violations": {"SELECT"},
-        "broadcast_metrics": {"SELECT"},
+        "broadcast.integrity_violations": {"SELECT"},
+        "broadcast.metrics": {"SELECT"},
         "check_integrity(interval)": {"EXECUTE"},
     },
     CHANNEL_WRITER: {
@@ -22,11 +22,11 @@ ALLOWED = {
         "main_clients_database_id_seq": {"USAGE"},
     },
     API: {
-        "broadcast_manager_settings": {"SELECT"},
-        "broadcast_rule_parts": {"SELECT"},
-        "broadcast_queue": {"SELECT"},
-        "broadcast_integrity_counts": {"SELECT"},
-        "broadcast_metrics": {"SELECT"},
+        "broadcast.settings": {"SELECT"},
+        "broadcast.rule_parts": {"SELECT"},
+        "broadcast.queue": {"SELECT"},
+        "broadcast.integrity_counts": {"SELECT"},
+        "broadcast.metrics": {"SELECT"},
         "password_hash_of(text)": {"EXECUTE"},
         "user_of_id(uuid)": {"EXECUTE"},
         "record_login(uuid)": {"EXECUTE"},
@@ -45,11 +45,11 @@ ALLOWED = {
         "check_integrity(interval)": {"EXECUTE"},
     },
     WORKER: {
-        "broadcast_manager_settings": {"SELECT"},
-        "broadcast_deliveries": {"SELECT"},
-        "broadcast_delivery_parts": {"SELECT"},
-        "broadcast_rule_parts": {"SELECT"},
-        "broadcast_metrics": {"SELECT"},
+        "broadcast.settings": {"SELECT"},
+        "broadcast.deliveries": {"SELECT"},
+        "broadcast.delivery_parts": {"SELECT"},
+        "broadcast.rule_parts": {"SELECT"},
+        "broadcast.metrics": {"SELECT"},
         "check_integrity(interval)": {"EXECUTE"},
         "claim_due_broadcasts(text,integer)": {"EXECUTE"},
         "messages_to_delete(bigint)": {"EXECUTE"},
@@ -124,7 +124,7 @@ def test_roles_can_not_log_in_and_are_members_of_nothing(database: str) -> None:
 
 
 def test_every_view_that_the_api_reads_is_a_barrier(database: str) -> None:
-    # broadcast_rule_parts reads the catalogue alone, which everybody may read.
+    # broadcast.rule_parts reads the catalogue alone, which everybody may read.
     with connect(database) as conn:
         found = conn.execute(
             "SELECT c.relname FROM pg_class AS c"
@@ -133,7 +133,7 @@ def test_every_view_that_the_api_reads_is_a_barrier(database: str) -> None:
             " AND NOT coalesce('security_barrier=true' = ANY (c.reloptions), FALSE)",
             [API],
         ).fetchall()
-    assert found == [("broadcast_rule_parts",)]
+    assert found == [("broadcast.rule_parts",)]
 
 
 def test_no_row_level_security_on_the_two_tables(database: str) -> None:

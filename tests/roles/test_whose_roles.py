@@ -5,10 +5,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from tests import databases, servers
-from tests.databases import connect
 from tests.live.interruptions import own_server
 from tests.roles.test_matrix import ROLES
+from tools import databases, servers
+from tools.databases import connect
 
 
 def test_down_and_up_again_keep_the_roles_and_their_members(server_url: str, empty_database: str) -> None:

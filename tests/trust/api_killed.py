@@ -20,13 +20,13 @@ import httpx
 import psycopg
 from psycopg import sql
 
-from pyapi.accounts import User
-from pyapi.integrity import find_violations
-from pyapi.tokens import issue_token
-from pyapi.web_server import listen
-from tests import databases, servers
+from pyapi.channels.accounts import User
+from pyapi.checks.violations import find_violations
+from pyapi.web.server import listen
+from pyapi.web.tokens import issue_token
 from tests.api.calls import API_PASSWORD, SECRET, bearer, registration
 from tests.trust.writers import writing
+from tools import databases, servers
 
 CLIENTS = 4
 ROLE = "test_api_killed"
@@ -125,7 +125,7 @@ def kill_often(url: str, role_url: str, times: int, seed: int, counts: Counts) -
         # The port stays the same from start to start, as behind a proxy.
         port = taken.getsockname()[1]
         taken.close()
-        conn.execute("UPDATE public.broadcast_manager_settings SET max_channels_per_client = 1000000")
+        conn.execute("UPDATE broadcast.settings SET max_channels_per_client = 1000000")
         clients = [Client(databases.add_user(conn)) for _ in range(CLIENTS)]
         for _ in range(times):
             with _api(role_url, port) as process, writing(f"http://127.0.0.1:{port}", clients):
@@ -192,12 +192,12 @@ def _wait_until_gone(conn: psycopg.Connection[tuple[object, ...]], role: object)
 
 
 def create_api_login(server_url: str, url: str) -> str:
-    """Make a login role that is only a member of broadcast_manager_api; the database's URL as this role."""
+    """Make a login role that is only a member of broadcast_api; the database's URL as this role."""
     with databases.connect(server_url, autocommit=False) as conn:
         # Runs that share a server would meet in pg_authid.
         conn.execute("SELECT pg_advisory_xact_lock(hashtext('test_api_killed'))")
         if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone() is None:
-            made = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE broadcast_manager_api")
+            made = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE broadcast_api")
             conn.execute(made.format(sql.Identifier(ROLE), sql.Literal(API_PASSWORD)))
     return databases.at(url, databases.name_of(url), ROLE, API_PASSWORD)
 

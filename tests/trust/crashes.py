@@ -16,12 +16,12 @@ from pathlib import Path
 
 import psutil
 
-from pyapi.drift import find_drift, read_fingerprint
-from pyapi.integrity import find_violations
-from tests import databases, servers
+from pyapi.checks.drift import find_drift, read_fingerprint
+from pyapi.checks.violations import find_violations
 from tests.live import interruptions
 from tests.live.interruptions import OwnServer
 from tests.trust.writers import Writer, new_writers, wait_for_transactions, writing
+from tools import databases, servers
 
 
 @dataclass

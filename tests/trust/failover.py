@@ -32,18 +32,18 @@ from psycopg import sql
 from rich.console import Console
 from rich.table import Table
 
-from pyapi.accounts import User
-from pyapi.drift import find_drift, read_fingerprint
-from pyapi.integrity import find_violations
-from pyapi.tokens import issue_token
-from tests import databases
+from pyapi.channels.accounts import User
+from pyapi.checks.drift import find_drift, read_fingerprint
+from pyapi.checks.violations import find_violations
+from pyapi.web.tokens import issue_token
 from tests.api.calls import API_PASSWORD, API_ROLE, SECRET, bearer, registration
-from tests.bot_api.server import TOKEN
 from tests.delivery.accounting import Account, balance
 from tests.delivery.conftest import WORKER_PASSWORD, WORKER_ROLE
 from tests.delivery.telegram import Telegram, until
 from tests.trust.patroni_cluster import HOST, Cluster, ClusterMissing, Node, free_ports, running_cluster
 from tests.trust.writers import Pair, Writer, channels_of, new_writers
+from tools import databases
+from tools.bot_api.server import TOKEN
 
 WRITERS = 2
 CALLERS = 4
@@ -374,16 +374,16 @@ def running_service(cluster: Cluster, seed: int) -> Iterator[Service]:
         with databases.connect(databases.at(cluster.url, name)) as conn:
             for role, password in ((API_ROLE, API_PASSWORD), (WORKER_ROLE, WORKER_PASSWORD)):
                 conn.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), password))
-            conn.execute(f"GRANT broadcast_manager_api TO {API_ROLE}".encode())
-            conn.execute(f"GRANT broadcast_manager_worker TO {WORKER_ROLE}".encode())
+            conn.execute(f"GRANT broadcast_api TO {API_ROLE}".encode())
+            conn.execute(f"GRANT broadcast_worker TO {WORKER_ROLE}".encode())
             conn.execute(
-                "UPDATE broadcast_manager_settings SET max_channels_per_client = 1000000,"
+                "UPDATE broadcast.settings SET max_channels_per_client = 1000000,"
                 " manual_trigger_interval = '0', messages_per_second = NULL"
             )
             users = [databases.add_user(conn) for _ in range(CALLERS)]
         telegram_port, api_port = free_ports(2)
         telegram_url, api_url = (f"http://{HOST}:{port}" for port in (telegram_port, api_port))
-        start(stack, logs / "telegram", ["-m", "tests.bot_api", "--port", str(telegram_port)])
+        start(stack, logs / "telegram", ["-m", "tools.bot_api", "--port", str(telegram_port)])
         processes = [
             start(
                 stack,

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.pq import ExecStatus, TransactionStatus
 
-from tests import databases, servers
+from tools import databases, servers
 
 EXPECTED = Path(__file__).with_name("interleavings.csv")
 LEVELS = ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
@@ -136,7 +136,7 @@ class Interleaver:
         self.control = databases.connect(superuser_url)
         name = databases.name_of(url)
         self.control.execute(f"ALTER DATABASE \"{name}\" SET deadlock_timeout = '20ms'".encode())
-        for table in ("registered_users", "main_clients_database", "broadcast_manager", "broadcast_deliveries"):
+        for table in ("registered_users", "main_clients_database", "broadcast_manager", "broadcast.deliveries"):
             # Statistics that come in the middle of a run would change plans, and with them what SERIALIZABLE refuses.
             self.control.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)".encode())
         self.conns = [databases.connect(url) for _ in range(3)]
@@ -217,7 +217,7 @@ class Interleaver:
         return True
 
     def _left(self, spec: Spec) -> str:
-        query = "SELECT check_name, open_channel_id, closed_channel_id FROM broadcast_integrity_violations"
+        query = "SELECT check_name, open_channel_id, closed_channel_id FROM broadcast.integrity_violations"
         violations = self.control.execute(query).fetchall()
         known = [("channel_without_broadcast", *pair) for pair in spec.missing]
         assert [v for v in violations if v not in known] == [], f"{spec.name} breaks the rule"

@@ -11,7 +11,7 @@ USER, OTHER = "00000001-0000-0000-0000-000000000000", "00000002-0000-0000-0000-0
 EMPTY = (
     # Not DELETE: what is left of earlier orders in pages and statistics decides what SERIALIZABLE refuses, and when.
     "SET LOCAL broadcast_manager.allow_truncate = 'on'",
-    "TRUNCATE registered_users, main_clients_database, broadcast_manager, broadcast_deliveries CASCADE",
+    "TRUNCATE registered_users, main_clients_database, broadcast_manager, broadcast.deliveries CASCADE",
     *(
         "INSERT INTO registered_users (user_id, username, email, password_hash)"
         f" VALUES ('{user}', '{user}', '{user}', 'x')"
@@ -43,7 +43,7 @@ def insert_row(pair: Pair) -> str:
 def register(pair: Pair) -> str:
     """register_channel()."""
     return (
-        f"SELECT register_channel('{USER}', 'tests', jsonb_build_object('open_channel_id', '{pair[0]}',"
+        f"SELECT broadcast.register_channel('{USER}', 'tests', jsonb_build_object('open_channel_id', '{pair[0]}',"
         f" 'closed_channel_id', '{pair[1]}', 'closed_channel_donation_message', 'Thanks a lot.', 'tier_count', 1,"
         " 'sub_1_price', 5, 'sub_1_time', 30, 'client_wallet_address', '0x1', 'client_payout_currency', 'USDT',"
         " 'client_payout_network', 'ETH'))"
@@ -57,11 +57,11 @@ def where(pair: Pair) -> str:
 
 def limit(count: int) -> str:
     """Let a client have so many channels."""
-    return f"UPDATE broadcast_manager_settings SET max_channels_per_client = {count}"
+    return f"UPDATE broadcast.settings SET max_channels_per_client = {count}"
 
 
 ABOVE_LIMIT = (
-    "SELECT FROM broadcast_manager_settings WHERE max_channels_per_client <"
+    "SELECT FROM broadcast.settings WHERE max_channels_per_client <"
     f" (SELECT count(*) FROM main_clients_database WHERE client_id = '{USER}')"
 )
 DELETE_ONE = Step("delete", f"DELETE FROM main_clients_database {where(ONE)}")
@@ -73,12 +73,12 @@ GIVE_ONE, GIVE_TWO = (
     Step(f"give {number}", f"UPDATE main_clients_database SET client_id = '{OTHER}' {where(pair)}")
     for number, pair in ((1, ONE), (2, TWO))
 )
-CLAIM = Step("claim", "SELECT * FROM claim_due_broadcasts('b', 1)")
-INTEND = Step("intend", "SELECT * FROM intend_part((SELECT max(id) FROM broadcast_deliveries), 'b', 'open')")
-REQUEST = Step("request", f"SELECT request_broadcast(id, '{USER}') FROM broadcast_manager")
+CLAIM = Step("claim", "SELECT * FROM broadcast.claim_due_broadcasts('b', 1)")
+INTEND = Step("intend", "SELECT * FROM broadcast.intend_part((SELECT max(id) FROM broadcast.deliveries), 'b', 'open')")
+REQUEST = Step("request", f"SELECT broadcast.request_broadcast(id, '{USER}') FROM broadcast_manager")
 BACKFILL = Step(
     "backfill",
-    f"SELECT backfill_broadcast_batch(ARRAY['{ONE[0]}', '{TWO[0]}'], ARRAY['{ONE[1]}', '{TWO[1]}'], '0')",
+    f"SELECT broadcast.backfill_broadcast_batch(ARRAY['{ONE[0]}', '{TWO[0]}'], ARRAY['{ONE[1]}', '{TWO[1]}'], '0')",
 )
 INSERT_ONE, INSERT_TWO = Step("insert", insert(ONE)), Step("insert", insert(TWO))
 

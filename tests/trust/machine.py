@@ -15,7 +15,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from pyapi import Channel as NewChannel
 from pyapi import RuleError, insert_channel
-from tests import databases
 from tests.concurrency.load import COLUMNS, INSERT, INSERT_BROADCAST, MARKS, PAIR, REST
 from tests.functions.calls import fields
 from tests.trust.model import (
@@ -35,6 +34,7 @@ from tests.trust.model import (
     User,
     rows_of,
 )
+from tools import databases
 
 SESSIONS = 3
 USERS = [UUID(int=n << 80) for n in range(1, 4)]
@@ -98,7 +98,7 @@ BY_OWN_CODE = {
     "trigger": "INSERT INTO clients_view VALUES (%s, %s, %s)",
 }
 SETTINGS = (
-    f"UPDATE broadcast_manager_settings SET max_channels_per_client = {MAX_CHANNELS},"
+    f"UPDATE broadcast.settings SET max_channels_per_client = {MAX_CHANNELS},"
     f" max_consecutive_failures = {MAX_FAILURES}, claim_lease = '1 day', messages_per_second = NULL,"
     " chat_interval = NULL"
 )
@@ -109,12 +109,12 @@ NO_VACUUM_TRUNCATE = "; ".join(
         "registered_users",
         "main_clients_database",
         "broadcast_manager",
-        "broadcast_deliveries",
-        "broadcast_delivery_parts",
+        "broadcast.deliveries",
+        "broadcast.delivery_parts",
     )
 )
 EMPTY = (
-    "DELETE FROM broadcast_deliveries; DELETE FROM broadcast_manager_quarantine; DELETE FROM main_clients_database;"
+    "DELETE FROM broadcast.deliveries; DELETE FROM broadcast.quarantine; DELETE FROM main_clients_database;"
     " DELETE FROM broadcast_manager; DELETE FROM registered_users"
 )
 CHANNELS = "SELECT id, open_channel_id, closed_channel_id, client_id FROM main_clients_database"
@@ -125,9 +125,9 @@ BROADCASTS = (
 DELIVERIES = (
     "SELECT d.id, d.broadcast_id, d.worker, d.outcome, coalesce(jsonb_agg(jsonb_build_array(p.part, p.attempt,"
     " p.chat_id, p.state, p.error_code) ORDER BY p.part, p.attempt) FILTER (WHERE p.part IS NOT NULL), '[]')"
-    " FROM broadcast_deliveries AS d LEFT JOIN broadcast_delivery_parts AS p ON p.delivery_id = d.id GROUP BY d.id"
+    " FROM broadcast.deliveries AS d LEFT JOIN broadcast.delivery_parts AS p ON p.delivery_id = d.id GROUP BY d.id"
 )
-VIOLATIONS = "SELECT check_name, open_channel_id, closed_channel_id FROM broadcast_integrity_violations"
+VIOLATIONS = "SELECT check_name, open_channel_id, closed_channel_id FROM broadcast.integrity_violations"
 
 
 @dataclass
@@ -323,7 +323,7 @@ class Machine(RuleBasedStateMachine):
             n,
             "register_channel()",
             way,
-            lambda conn: _one(conn, "SELECT register_channel(%s, 'machine', %s)", owner, channel),
+            lambda conn: _one(conn, "SELECT broadcast.register_channel(%s, 'machine', %s)", owner, channel),
             lambda t, told: self._told(t, lambda: t.register(pair, owner), pair, told),
             {owner, pair},
         )
@@ -375,7 +375,7 @@ class Machine(RuleBasedStateMachine):
             n,
             "update_channel()",
             way,
-            lambda conn: _one(conn, "SELECT update_channel(%s, %s, %s, %s)", owner, *pair, changes),
+            lambda conn: _one(conn, "SELECT broadcast.update_channel(%s, %s, %s, %s)", owner, *pair, changes),
             lambda t, told: self._told(t, lambda: t.update_by_function(pair, new_pair, owner), new_pair, told),
             {pair, new_pair},
         )
@@ -405,7 +405,7 @@ class Machine(RuleBasedStateMachine):
             n,
             "delete_channel()",
             way,
-            lambda conn: _one(conn, "SELECT delete_channel(%s, %s, %s)", owner, *pair),
+            lambda conn: _one(conn, "SELECT broadcast.delete_channel(%s, %s, %s)", owner, *pair),
             expect,
             {pair},
         )
@@ -524,7 +524,7 @@ class Machine(RuleBasedStateMachine):
             way,
             lambda conn: _one(
                 conn,
-                "SELECT backfill_broadcast_batch(%s, %s, '0')",
+                "SELECT broadcast.backfill_broadcast_batch(%s, %s, '0')",
                 [pair[0] for pair in many],
                 [pair[1] for pair in many],
             ),
@@ -543,33 +543,33 @@ class Machine(RuleBasedStateMachine):
         self._behind_the_back(f"DELETE FROM broadcast_manager WHERE {PAIR}", lost)
         found = self.shared.observer.execute(VIOLATIONS).fetchall()
         assert sorted(found) == sorted(("channel_without_broadcast", *pair) for pair in lost)
-        row = self.shared.observer.execute("CALL backfill_broadcasts()").fetchone()
+        row = self.shared.observer.execute("CALL broadcast.backfill_broadcasts()").fetchone()
         assert row == (len(lost), len(lost))
         for pair in lost:
             t.delete_broadcast(pair)
         t.backfill(lost)
         self._learn(t, self.shared.observer)
         t.commit()
-        self._count("bypass, CALL backfill_broadcasts()", "ok")
+        self._count("bypass, CALL broadcast.backfill_broadcasts()", "ok")
         self._compare_committed()
 
     @precondition(lambda self: all(session.transaction is None for session in self.sessions))
     @rule(many=several_pairs, owner=users)
     def bypass_and_repair(self, many: list[Pair], owner: UUID) -> None:
-        """The same with rows that belong to no channel: CALL repair_broadcasts() keeps them in the quarantine."""
+        """The same with rows that belong to no channel: CALL broadcast.repair_broadcasts() keeps them in the quarantine."""
         t = self._new_transaction()
         orphans = [(f"-1007{pair[0][5:]}", f"-1008{pair[0][5:]}") for pair in many]
         insert = INSERT_BROADCAST.replace("%s", f"'{owner}'", 1).removesuffix(" RETURNING id")
         self._behind_the_back(insert, orphans)
         found = self.shared.observer.execute(VIOLATIONS).fetchall()
         assert sorted(found) == sorted(("broadcast_without_channel", *pair) for pair in orphans)
-        self.shared.observer.execute("CALL repair_broadcasts()")
+        self.shared.observer.execute("CALL broadcast.repair_broadcasts()")
         kept = self.shared.observer.execute(
-            "DELETE FROM broadcast_manager_quarantine RETURNING broadcast_row ->> 'open_channel_id', reason"
+            "DELETE FROM broadcast.quarantine RETURNING broadcast_row ->> 'open_channel_id', reason"
         ).fetchall()
         assert sorted(kept) == sorted((pair[0], "channel_gone") for pair in orphans)
         del t
-        self._count("bypass, CALL repair_broadcasts()", "ok")
+        self._count("bypass, CALL broadcast.repair_broadcasts()", "ok")
         self._compare_committed()
 
     def _behind_the_back(self, statement: str, pairs: list[Pair]) -> None:
@@ -591,7 +591,7 @@ class Machine(RuleBasedStateMachine):
             n,
             "request_broadcast()",
             way,
-            lambda conn: conn.execute("SELECT request_broadcast(%s, %s)", [number, caller]),
+            lambda conn: conn.execute("SELECT broadcast.request_broadcast(%s, %s)", [number, caller]),
             lambda t, _: t.request(number, caller),
             {row.pair if row else None, number},
         )
@@ -612,7 +612,9 @@ class Machine(RuleBasedStateMachine):
             t.claim(claimed, worker, self.shared.steps)
 
         def claim(conn: Connection) -> list[tuple[int, UUID]]:
-            found = conn.execute("SELECT delivery_id, broadcast_id FROM claim_due_broadcasts(%s, %s)", [worker, count])
+            found = conn.execute(
+                "SELECT delivery_id, broadcast_id FROM broadcast.claim_due_broadcasts(%s, %s)", [worker, count]
+            )
             return [(int(row[0]), row[1]) for row in found]
 
         self.run(n, "claim_due_broadcasts()", way, claim, expect, self._all_broadcasts(n))
@@ -624,7 +626,9 @@ class Machine(RuleBasedStateMachine):
         by = worker or (delivery.worker if delivery else None) or "worker-1"
 
         def intend(conn: Connection) -> tuple[int, str] | None:
-            found = conn.execute("SELECT attempt, chat_id FROM intend_part(%s, %s, %s)", [number, by, part]).fetchone()
+            found = conn.execute(
+                "SELECT attempt, chat_id FROM broadcast.intend_part(%s, %s, %s)", [number, by, part]
+            ).fetchone()
             return None if found is None else (int(found[0]), str(found[1]))
 
         self.run(
@@ -659,7 +663,7 @@ class Machine(RuleBasedStateMachine):
             "record_part()",
             way,
             lambda conn: conn.execute(
-                "SELECT record_part(%s, %s, %s, %s, %s, %s)", [number, part, attempt, state, message, error]
+                "SELECT broadcast.record_part(%s, %s, %s, %s, %s, %s)", [number, part, attempt, state, message, error]
             ),
             lambda t, _: t.record(number, part, attempt, state, error, self.shared.steps),
             {number, broadcast, row.pair if isinstance(row, Broadcast) else None},
@@ -702,7 +706,7 @@ class Machine(RuleBasedStateMachine):
             n,
             "finish_broadcast()",
             way,
-            lambda conn: _one(conn, "SELECT finish_broadcast(%s, %s)", number, by),
+            lambda conn: _one(conn, "SELECT broadcast.finish_broadcast(%s, %s)", number, by),
             lambda t, told: _same(told, t.finish(number, by, self.shared.steps)),
             {number, broadcast, row.pair if isinstance(row, Broadcast) else None},
         )
@@ -716,7 +720,7 @@ class Machine(RuleBasedStateMachine):
             "end of a lease",
             way,
             lambda conn: conn.execute(
-                "UPDATE broadcast_deliveries SET lease_until = now() - interval '1 second'"
+                "UPDATE broadcast.deliveries SET lease_until = now() - interval '1 second'"
                 " WHERE id = %s AND worker IS NOT NULL AND finished_at IS NULL",
                 [number],
             ),
@@ -745,7 +749,7 @@ class Machine(RuleBasedStateMachine):
             n,
             "release_expired_claims()",
             way,
-            lambda conn: _one(conn, "SELECT release_expired_claims()"),
+            lambda conn: _one(conn, "SELECT broadcast.release_expired_claims()"),
             expect,
             touched | self._all_broadcasts(n),
         )

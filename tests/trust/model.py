@@ -64,7 +64,7 @@ class Broadcast:
 
 @dataclass(frozen=True)
 class Part:
-    """A row of broadcast_delivery_parts; `decided` counts statements."""
+    """A row of broadcast.delivery_parts; `decided` counts statements."""
 
     delivery: int
     part: str
@@ -77,7 +77,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A row of broadcast_deliveries; `claimed` counts statements."""
+    """A row of broadcast.deliveries; `claimed` counts statements."""
 
     broadcast: UUID
     worker: str | None

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import psutil
 
-from tests import servers
+from tools import servers
 
 NODES = 3
 HOST = "127.0.0.1"

@@ -12,8 +12,8 @@ import sys
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests import databases, servers
 from tests.trust.machine import Machine, Run
+from tools import databases, servers
 
 STEPS_OF_AN_EXAMPLE = 50
 

@@ -16,9 +16,8 @@ from typer.testing import CliRunner
 
 import pyapi
 from pyapi.cli import app
-from pyapi.dashboard import events
 from pyapi.settings import Settings
-from tests import databases
+from pyapi.web.dashboard import events
 from tests.api.calls import API_PASSWORD, API_ROLE, PASSWORD, SECRET, Person, served
 from tests.api.conftest import api_role as api_role
 from tests.dashboard.test_events import listening
@@ -29,7 +28,8 @@ from tests.delivery.conftest import start_worker as start_worker
 from tests.delivery.conftest import telegram as telegram
 from tests.delivery.conftest import worker_role as worker_role
 from tests.delivery.telegram import Telegram, until
-from tests.pgbouncer import SERVER_CONNECTIONS, running_pgbouncer
+from tools import databases
+from tools.pgbouncer import SERVER_CONNECTIONS, running_pgbouncer
 
 CALLERS = 4 * SERVER_CONNECTIONS
 # More often than psycopg needs to make a prepared statement of it.
@@ -56,7 +56,7 @@ def worker_url(through: Callable[[str], str]) -> str:
 def conn(database: str) -> Iterator[Connection]:
     """A connection as the tables' owner that goes to the server itself; Telegram's limits are off."""
     with databases.connect(database) as connection:
-        connection.execute("UPDATE broadcast_manager_settings SET messages_per_second = NULL, chat_interval = NULL")
+        connection.execute("UPDATE broadcast.settings SET messages_per_second = NULL, chat_interval = NULL")
         yield connection
 
 
@@ -76,7 +76,7 @@ def person(base_url: str, conn: Connection) -> Iterator[Person]:
     user = databases.add_user(conn)
     password_hash = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     conn.execute("UPDATE registered_users SET password_hash = %s WHERE user_id = %s", [password_hash, user])
-    conn.execute("INSERT INTO broadcast_manager_operators (user_id) VALUES (%s)", [user])
+    conn.execute("INSERT INTO broadcast.operators (user_id) VALUES (%s)", [user])
     made = Person.signed_in(base_url, user, f"user_{user.hex[:12]}")
     yield made
     made.http.close()
@@ -85,7 +85,7 @@ def person(base_url: str, conn: Connection) -> Iterator[Person]:
 def test_api_and_dashboard_work_for_more_callers_than_there_are_connections(
     person: Person, base_url: str, conn: Connection
 ) -> None:
-    conn.execute("UPDATE broadcast_manager_settings SET max_channels_per_client = 1000")
+    conn.execute("UPDATE broadcast.settings SET max_channels_per_client = 1000")
 
     def call(number: int) -> set[int]:
         statuses = set()

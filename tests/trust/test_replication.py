@@ -14,12 +14,12 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from pyapi.drift import find_drift, read_fingerprint
-from pyapi.integrity import find_violations
-from tests import databases, servers
+from pyapi.checks.drift import find_drift, read_fingerprint
+from pyapi.checks.violations import find_violations
 from tests.live import interruptions
 from tests.live.interruptions import OwnServer
 from tests.trust.writers import Writer, new_writers, wait_for_transactions, writing
+from tools import databases, servers
 
 TABLES = ("registered_users", "main_clients_database", "broadcast_manager")
 PORT = 5499

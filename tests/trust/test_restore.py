@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from pyapi.drift import find_drift, read_fingerprint
-from pyapi.integrity import find_violations
-from tests import databases
+from pyapi.checks.drift import find_drift, read_fingerprint
+from pyapi.checks.violations import find_violations
 from tests.migrations import builds
-from tests.servers import Server
+from tools import databases
+from tools.servers import Server
 
 CHANNELS = 200
 CASCADE_KEY = "broadcast_manager_client_id_pair_fkey"
@@ -47,9 +47,11 @@ def source(database: str) -> str:
             for _ in range(CHANNELS // 10):
                 databases.add_channel(conn, client)
         conn.execute("UPDATE broadcast_manager SET total_broadcasts = 7, last_sent_time = now() - interval '1 day'")
-        conn.execute("UPDATE broadcast_manager_settings SET max_channels_per_client = 25")
-        conn.execute("INSERT INTO broadcast_manager_quarantine (reason, broadcast_row) VALUES ('duplicate', '{}')")
-        conn.execute("SELECT intend_part(delivery_id, 'w', 'open') FROM claim_due_broadcasts('w', 5)")
+        conn.execute("UPDATE broadcast.settings SET max_channels_per_client = 25")
+        conn.execute("INSERT INTO broadcast.quarantine (reason, broadcast_row) VALUES ('duplicate', '{}')")
+        conn.execute(
+            "SELECT broadcast.intend_part(delivery_id, 'w', 'open') FROM broadcast.claim_due_broadcasts('w', 5)"
+        )
     return database
 
 
@@ -165,18 +167,18 @@ def test_what_the_docs_say_to_run_after_a_restore_leaves_nothing_due(
         with conn.transaction(force_rollback=True):
             assert len(conn.execute(_CLAIM).fetchall()) == CHANNELS - 5
         _goes_well(run("psql", "-X", "-v", "ON_ERROR_STOP=1", "-f", script, empty_database))
-        assert conn.execute("SELECT release_expired_claims()").fetchone() == (0,)
+        assert conn.execute("SELECT broadcast.release_expired_claims()").fetchone() == (0,)
         assert conn.execute(_CLAIM).fetchall() == []
         assert conn.execute(
             "SELECT count(*), min(next_send_time) > now(), max(next_send_time) <= now() + interval '24 hours'"
             " FROM broadcast_manager"
         ).fetchone() == (CHANNELS, True, True)
         # What was under way when it was backed up.
-        assert conn.execute("SELECT DISTINCT state FROM broadcast_delivery_parts").fetchall() == [("unknown",)]
+        assert conn.execute("SELECT DISTINCT state FROM broadcast.delivery_parts").fetchall() == [("unknown",)]
     _is_in_order(empty_database)
 
 
-_CLAIM: LiteralString = "SELECT broadcast_id FROM claim_due_broadcasts('w', 1000)"
+_CLAIM: LiteralString = "SELECT broadcast_id FROM broadcast.claim_due_broadcasts('w', 1000)"
 
 
 def _goes_well(done: subprocess.CompletedProcess[str]) -> str:

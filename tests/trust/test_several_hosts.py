@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from pyapi.cli import app
 from pyapi.pool import connection, make_pool
-from tests import databases
+from tools import databases
 
 CONNECTIONS = 5
 

@@ -12,8 +12,8 @@ from uuid import UUID
 
 import psycopg
 
-from tests import databases
 from tests.concurrency.load import COLUMNS, INSERT, INSERT_BROADCAST, PAIR, REST
+from tools import databases
 
 WRITERS = 4
 BULK = 300

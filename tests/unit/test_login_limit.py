@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from pyapi.login_limit import LoginLimit, LoginRateLimited
 from pyapi.settings import Settings
+from pyapi.web.login_limit import LoginLimit, LoginRateLimited
 
 
 def settings(**limits: Any) -> Settings:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyapi.messages import Button, Tier, broadcast_messages, deep_link, fitting_html, start_token, tiers
-from tests.bot_api.telegram_html import parse
+from pyapi.channels.messages import Button, Tier, broadcast_messages, deep_link, fitting_html, start_token, tiers
+from tools.bot_api.telegram_html import parse
 
 OPEN = "-1003268562225"
 ids = st.integers(10**6, 10**10 - 1).map(lambda number: f"-100{number}")

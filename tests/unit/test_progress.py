@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from pyapi import migration_progress
+from pyapi.upgrade import progress
 
 
 @dataclass
@@ -33,9 +33,9 @@ def test_lines_tell_step_rows_rate_and_time_left(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter([0.0, 0.5, 2.0, 3.0, 3.1])
-    monkeypatch.setattr(migration_progress, "_now", lambda: next(times))
-    caplog.set_level(logging.INFO, migration_progress.log.name)
-    with migration_progress.shown(io.StringIO()) as report:
+    monkeypatch.setattr(progress, "_now", lambda: next(times))
+    caplog.set_level(logging.INFO, progress.log.name)
+    with progress.shown(io.StringIO()) as report:
         for notice in (
             batch("repair", 100, 400),
             batch("repair", 200, 400),
@@ -67,7 +67,7 @@ def test_lines_tell_step_rows_rate_and_time_left(
 
 def test_terminal_shows_a_bar() -> None:
     stream = Terminal()
-    with migration_progress.shown(stream) as report:
+    with progress.shown(stream) as report:
         report(batch("backfill", 500, 1000))  # type: ignore[arg-type]
         report(batch("backfill", 1000, 1000))  # type: ignore[arg-type]
     assert "backfill" in stream.getvalue()

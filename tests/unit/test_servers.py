@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import servers
+from tools import servers
 
 
 @pytest.mark.filterwarnings("error")

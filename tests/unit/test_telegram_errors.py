@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pyapi import telegram_errors
-from pyapi.telegram_errors import TABLE, Kind, Refusal, kind_of, refusal
+from pyapi.worker import telegram_errors
+from pyapi.worker.telegram_errors import TABLE, Kind, Refusal, kind_of, refusal
 
 
 def answer(status: int, description: str, **parameters: Any) -> Refusal:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from tests.api.calls import PASSWORD, Person
-from tests.dashboard.chromium import running_chromium
+from tools.chromium import running_chromium
 
 expect.set_options(timeout=15_000)
 

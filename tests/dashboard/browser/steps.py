@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from playwright.sync_api import Locator, Page, expect
 
-from tests.databases import new_channel_id
+from tools.databases import new_channel_id
 
 COUNTDOWN = re.compile(r"Wait [0-4]:[0-5][0-9]")
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.api.calls import Person
 from tests.dashboard.browser.conftest import Desk, sign_in
 from tests.dashboard.browser.steps import card, expect_state, fill_channel_form
-from tests.databases import add_channel, broadcast_id, new_channel_id
+from tools.databases import add_channel, broadcast_id, new_channel_id
 
 Conn = psycopg.Connection[Any]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from pyapi.serve import DEMO_PASSWORD, DEMO_USERS
+from demo.serve import DEMO_PASSWORD, DEMO_USERS
 from tests.dashboard.browser.conftest import Desk, sign_in
 from tests.dashboard.browser.steps import card, expect_state
 from tests.dashboard.test_serve import serving, superuser_url
-from tests.databases import connect
 from tests.delivery.telegram import Telegram, until
+from tools.databases import connect
 
 PAIR = ("-1003344198027", "-1003360512984")
 
@@ -23,7 +23,7 @@ def test_card_shows_sent_switched_off_sending_and_unknown_as_the_worker_gets_the
         connect(superuser_url(tmp_path / "data")) as conn,
     ):
         conn.execute(
-            "UPDATE broadcast_manager_settings"
+            "UPDATE broadcast.settings"
             " SET manual_trigger_interval = '0', retry_pause = '10 ms', max_retry_pause = '10 ms'"
         )
         stand_in = re.search(r"Telegram: +(\S+)/", "".join(said))

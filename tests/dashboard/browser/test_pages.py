@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.api.calls import Person
 from tests.dashboard.browser.conftest import Desk
 from tests.dashboard.browser.steps import card, set_broadcast
-from tests.databases import add_channel
+from tools.databases import add_channel
 
 Conn = psycopg.Connection[Any]
 

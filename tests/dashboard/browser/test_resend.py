@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.api.calls import Person
 from tests.dashboard.browser.steps import COUNTDOWN, card, expect_state, set_broadcast
-from tests.databases import add_channel, broadcast_id
+from tools.databases import add_channel, broadcast_id
 
 Conn = psycopg.Connection[Any]
 
@@ -40,7 +40,7 @@ def test_resend_says_what_is_sent_then_counts_down(page: Page, person: Person, o
 
 
 def test_countdown_counts_and_ends(page: Page, person: Person, owner_conn: Conn) -> None:
-    owner_conn.execute("UPDATE public.broadcast_manager_settings SET manual_trigger_interval = '3 s'")
+    owner_conn.execute("UPDATE broadcast.settings SET manual_trigger_interval = '3 s'")
     pair = add_channel(owner_conn, person.user_id)
     page.goto(f"/channels/{pair[0]}/{pair[1]}/resend")
     page.get_by_role("button", name="Send now").click()
@@ -99,8 +99,7 @@ def test_send_whose_fate_is_unknown_is_shown_as_such(page: Page, person: Person,
     expect_state(page, pair, "Failed")
     with owner_conn.transaction():
         owner_conn.execute(
-            "INSERT INTO public.broadcast_deliveries (broadcast_id, finished_at, outcome)"
-            " VALUES (%s, now(), 'unknown')",
+            "INSERT INTO broadcast.deliveries (broadcast_id, finished_at, outcome) VALUES (%s, now(), 'unknown')",
             [broadcast_id(owner_conn, pair)],
         )
         set_broadcast(owner_conn, pair, "updated_at = now()")

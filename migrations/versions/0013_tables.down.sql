@@ -1,0 +1,35 @@
+DROP TABLE broadcast.integrity_check;
+DROP TABLE broadcast.watchers;
+DROP TABLE broadcast.bot_slot;
+
+-- What was sent where is nowhere else: it stays, and so do the settings, until somebody removes them.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM broadcast.deliveries) THEN
+        RAISE EXCEPTION 'broadcast.deliveries holds what was sent where, which this downgrade would lose'
+        USING ERRCODE = 'BM004',
+            HINT = 'Copy broadcast.deliveries and broadcast.delivery_parts away, DELETE FROM broadcast.deliveries, and downgrade again.';
+    END IF;
+    DROP TABLE broadcast.delivery_parts;
+    DROP TABLE broadcast.deliveries;
+END;
+$$;
+
+-- What somebody has filled in stays.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM broadcast.operators) THEN
+        PERFORM broadcast.lock_without_queueing('ACCESS EXCLUSIVE', 'public.registered_users');
+        DROP TABLE broadcast.operators;
+    END IF;
+    IF EXISTS (
+        SELECT FROM broadcast.settings AS s
+        WHERE (
+            s.max_channels_per_client, s.send_interval, s.manual_trigger_interval,
+            s.retry_pause, s.max_retry_pause, s.max_consecutive_failures
+        ) = (10, interval '24 hours', interval '5 minutes', interval '5 minutes', interval '6 hours', 5)
+    ) THEN
+        DROP TABLE broadcast.settings;
+    END IF;
+END;
+$$;

@@ -1,0 +1,233 @@
+SELECT broadcast.lock_without_queueing('SHARE ROW EXCLUSIVE', 'public.registered_users');
+
+CREATE TABLE IF NOT EXISTS broadcast.settings (
+    is_only_row boolean PRIMARY KEY DEFAULT TRUE CHECK (is_only_row),
+    max_channels_per_client integer NOT NULL DEFAULT 10 CHECK (max_channels_per_client >= 0),
+    send_interval interval NOT NULL DEFAULT '24 hours' CHECK (send_interval > '0'),
+    manual_trigger_interval interval NOT NULL DEFAULT '5 minutes' CHECK (manual_trigger_interval >= '0'),
+    retry_pause interval NOT NULL DEFAULT '5 minutes' CHECK (retry_pause > '0'),
+    max_retry_pause interval NOT NULL DEFAULT '6 hours'
+    CONSTRAINT settings_max_retry_pause_not_shorter CHECK (max_retry_pause >= retry_pause),
+    max_consecutive_failures integer NOT NULL DEFAULT 5 CHECK (max_consecutive_failures > 0),
+    claim_lease interval NOT NULL DEFAULT '2 minutes' CHECK (claim_lease > '0'),
+    messages_per_second numeric DEFAULT 30 CHECK (messages_per_second > 0),
+    chat_interval interval DEFAULT '1 second' CHECK (chat_interval > '0'),
+    history_kept interval NOT NULL DEFAULT '90 days' CHECK (history_kept > '0'),
+    CONSTRAINT settings_messages_per_second_is_number CHECK (messages_per_second <> 'NaN')
+);
+
+INSERT INTO broadcast.settings DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+COMMENT ON TABLE broadcast.settings IS
+'The numbers that channels and broadcasts are held to, in one row; an UPDATE takes effect at once.';
+COMMENT ON COLUMN broadcast.settings.max_channels_per_client IS
+'As many channels register_channel() gives one client; other writers are not limited.';
+COMMENT ON COLUMN broadcast.settings.send_interval IS
+'From a sent broadcast to the next one.';
+COMMENT ON COLUMN broadcast.settings.manual_trigger_interval IS
+'From one manual trigger of a broadcast to the next.';
+COMMENT ON COLUMN broadcast.settings.retry_pause IS
+'From a first failure to the next attempt; doubles with each further one.';
+COMMENT ON COLUMN broadcast.settings.max_retry_pause IS
+'What the pause between attempts does not grow beyond.';
+COMMENT ON COLUMN broadcast.settings.max_consecutive_failures IS
+'As many failures in a row switch a broadcast off.';
+COMMENT ON COLUMN broadcast.settings.claim_lease IS
+'As long a worker may be silent before its broadcast is given back.';
+COMMENT ON COLUMN broadcast.settings.messages_per_second IS
+'Telegram''s limit for one bot, held across all workers; NULL for none.';
+COMMENT ON COLUMN broadcast.settings.chat_interval IS
+'Telegram''s limit for one chat: from one message to the next; NULL for none.';
+COMMENT ON COLUMN broadcast.settings.history_kept IS
+'As long finished deliveries are kept.';
+COMMENT ON COLUMN broadcast.settings.is_only_row IS
+'Always true: keeps the table at one row.';
+COMMENT ON CONSTRAINT settings_max_retry_pause_not_shorter ON broadcast.settings IS
+'The longest pause between attempts is no shorter than the first.';
+COMMENT ON CONSTRAINT settings_messages_per_second_is_number ON broadcast.settings IS
+'NaN is greater than zero, and no message could be sent.';
+
+CREATE TABLE IF NOT EXISTS broadcast.operators (
+    user_id uuid PRIMARY KEY REFERENCES public.registered_users (user_id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE broadcast.operators IS
+'The users who may see the operators'' page; INSERT one to let them in.';
+COMMENT ON COLUMN broadcast.operators.user_id IS
+'The operator.';
+COMMENT ON CONSTRAINT operators_user_id_fkey ON broadcast.operators IS
+'Who is deleted is no operator any more.';
+
+-- No foreign key to broadcast_manager: what was sent stays known when the channel is gone, and a key would be in the way of
+-- fixtures that truncate the two tables.
+CREATE TABLE broadcast.deliveries (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    broadcast_id uuid NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    worker text,
+    claimed_at timestamptz,
+    lease_until timestamptz,
+    finished_at timestamptz,
+    outcome text CHECK (outcome IN ('sent', 'failed', 'unknown', 'superseded', 'channel_gone')),
+    CONSTRAINT deliveries_finished_has_outcome CHECK ((finished_at IS NULL) = (outcome IS NULL)),
+    CONSTRAINT deliveries_claim_has_lease CHECK ((worker IS NULL) = (lease_until IS NULL))
+)
+WITH (fillfactor = 80);
+
+CREATE UNIQUE INDEX deliveries_unfinished_key ON broadcast.deliveries (broadcast_id)
+WHERE finished_at IS NULL;
+CREATE INDEX deliveries_broadcast_id_idx ON broadcast.deliveries (broadcast_id, id);
+
+COMMENT ON TABLE broadcast.deliveries IS
+'One line for each time a broadcast is due: who has claimed it until when, and how it ended.';
+COMMENT ON COLUMN broadcast.deliveries.worker IS
+'Who has claimed it; NULL while nobody works on it.';
+COMMENT ON INDEX broadcast.deliveries_unfinished_key IS
+'A broadcast is delivered by one delivery at a time.';
+COMMENT ON COLUMN broadcast.deliveries.id IS
+'Counts up: of two deliveries of a broadcast the larger is the later.';
+COMMENT ON COLUMN broadcast.deliveries.broadcast_id IS
+'Which broadcast; no foreign key, since what was sent stays known when the channel is gone.';
+COMMENT ON COLUMN broadcast.deliveries.started_at IS
+'When it was claimed for the first time.';
+COMMENT ON COLUMN broadcast.deliveries.claimed_at IS
+'When it was claimed the last time.';
+COMMENT ON COLUMN broadcast.deliveries.lease_until IS
+'At this moment a silent worker''s claim is given back; NULL while nobody works on it.';
+COMMENT ON COLUMN broadcast.deliveries.finished_at IS
+'When it ended; NULL while it may go on.';
+COMMENT ON COLUMN broadcast.deliveries.outcome IS
+'How it ended: sent, failed, unknown, superseded (by a manual trigger) or channel_gone.';
+COMMENT ON CONSTRAINT deliveries_finished_has_outcome ON broadcast.deliveries IS
+'What has ended has an outcome, and nothing else has.';
+COMMENT ON CONSTRAINT deliveries_claim_has_lease ON broadcast.deliveries IS
+'Every claim has its lease.';
+COMMENT ON INDEX broadcast.deliveries_broadcast_id_idx IS
+'Finds a broadcast''s last delivery and its history.';
+
+CREATE TABLE broadcast.delivery_parts (
+    delivery_id bigint NOT NULL REFERENCES broadcast.deliveries (id) ON DELETE CASCADE,
+    part text NOT NULL CHECK (part IN ('open', 'closed')),
+    attempt integer NOT NULL,
+    chat_id text NOT NULL,
+    state text NOT NULL DEFAULT 'intended' CHECK (state IN ('intended', 'sent', 'failed', 'unknown')),
+    send_at timestamptz NOT NULL,
+    decided_at timestamptz,
+    message_id bigint,
+    deleted_at timestamptz,
+    error_code text,
+    error_message text,
+    PRIMARY KEY (delivery_id, part, attempt),
+    CONSTRAINT delivery_parts_sent_has_message_id CHECK ((state = 'sent') = (message_id IS NOT NULL)),
+    CONSTRAINT delivery_parts_decided_has_moment CHECK ((state = 'intended') = (decided_at IS NULL))
+)
+WITH (fillfactor = 80);
+
+-- A part that was sent, or whose fate is not known, is not sent again.
+CREATE UNIQUE INDEX delivery_parts_once_key ON broadcast.delivery_parts (delivery_id, part)
+WHERE state <> 'failed';
+CREATE INDEX delivery_parts_chat_id_idx ON broadcast.delivery_parts (chat_id, send_at);
+
+COMMENT ON TABLE broadcast.delivery_parts IS
+'Every attempt to send one of a broadcast''s two messages, written before it is sent and after.';
+COMMENT ON COLUMN broadcast.delivery_parts.state IS
+'intended: written before the request; then sent, failed (surely not sent), or unknown (the answer never came).';
+COMMENT ON COLUMN broadcast.delivery_parts.chat_id IS
+'Where it was sent: the channel''s id may change later, and the message is deleted where it is.';
+COMMENT ON INDEX broadcast.delivery_parts_once_key IS
+'No message of a delivery is sent twice.';
+COMMENT ON COLUMN broadcast.delivery_parts.delivery_id IS
+'The delivery that it is part of.';
+COMMENT ON COLUMN broadcast.delivery_parts.part IS
+'open or closed: which of the pair''s two channels.';
+COMMENT ON COLUMN broadcast.delivery_parts.attempt IS
+'Counts from 1 for each part of a delivery; a record names the attempt that it speaks of.';
+COMMENT ON COLUMN broadcast.delivery_parts.send_at IS
+'The moment that Telegram''s limits allowed for it.';
+COMMENT ON COLUMN broadcast.delivery_parts.decided_at IS
+'When its state became final; NULL while it is intended.';
+COMMENT ON COLUMN broadcast.delivery_parts.message_id IS
+'Telegram''s number of the message, by which it is deleted later; only of what was sent.';
+COMMENT ON COLUMN broadcast.delivery_parts.deleted_at IS
+'When the message was deleted, or found to be gone; NULL while it stands.';
+COMMENT ON COLUMN broadcast.delivery_parts.error_code IS
+'What went wrong, as a short name; of what failed or is unknown.';
+COMMENT ON COLUMN broadcast.delivery_parts.error_message IS
+'What went wrong, in words.';
+COMMENT ON CONSTRAINT delivery_parts_delivery_id_fkey ON broadcast.delivery_parts IS
+'The parts go with their delivery.';
+COMMENT ON CONSTRAINT delivery_parts_sent_has_message_id ON broadcast.delivery_parts IS
+'What was sent has its message''s number, and nothing else has.';
+COMMENT ON CONSTRAINT delivery_parts_decided_has_moment ON broadcast.delivery_parts IS
+'Whatever is not intended any more has its moment.';
+COMMENT ON INDEX broadcast.delivery_parts_chat_id_idx IS
+'Finds the last message to a chat, for Telegram''s limit of one a second.';
+
+CREATE TABLE broadcast.bot_slot (
+    is_only_row boolean PRIMARY KEY DEFAULT TRUE CHECK (is_only_row),
+    next_slot timestamptz NOT NULL DEFAULT now()
+);
+
+INSERT INTO broadcast.bot_slot DEFAULT VALUES;
+
+COMMENT ON TABLE broadcast.bot_slot IS
+'When the bot may send its next message, for all workers together.';
+COMMENT ON COLUMN broadcast.bot_slot.is_only_row IS
+'Always true: keeps the table at one row.';
+COMMENT ON COLUMN broadcast.bot_slot.next_slot IS
+'The earliest moment at which the next message may be sent.';
+
+CREATE UNLOGGED TABLE broadcast.watchers (
+    client_id uuid PRIMARY KEY,
+    watched_until timestamptz NOT NULL
+);
+
+COMMENT ON TABLE broadcast.watchers IS
+'Whose dashboard is open somewhere, and until when: only they are told of changes.';
+COMMENT ON COLUMN broadcast.watchers.client_id IS
+'Whose dashboard is open.';
+COMMENT ON COLUMN broadcast.watchers.watched_until IS
+'Until then they are told; an open dashboard renews it.';
+
+CREATE TABLE broadcast.integrity_check (
+    is_only_row boolean PRIMARY KEY DEFAULT TRUE CHECK (is_only_row),
+    checked_at timestamptz NOT NULL,
+    duration interval NOT NULL,
+    channels bigint NOT NULL,
+    broadcasts bigint NOT NULL,
+    switched_off bigint NOT NULL,
+    failing bigint NOT NULL,
+    attempts_successful bigint NOT NULL,
+    attempts_failed bigint NOT NULL,
+    violations jsonb NOT NULL
+);
+
+COMMENT ON TABLE broadcast.integrity_check IS
+'What the last full check found, and when; one row, written by check_integrity().';
+COMMENT ON COLUMN broadcast.integrity_check.duration IS
+'How long the check took.';
+COMMENT ON COLUMN broadcast.integrity_check.switched_off IS
+'Broadcasts that are not active.';
+COMMENT ON COLUMN broadcast.integrity_check.failing IS
+'Broadcasts that are active and failed when they were last sent.';
+COMMENT ON COLUMN broadcast.integrity_check.attempts_successful IS
+'What the counters of the broadcasts that are there add up to; sinks when a channel is deleted.';
+COMMENT ON COLUMN broadcast.integrity_check.attempts_failed IS
+'Likewise.';
+COMMENT ON COLUMN broadcast.integrity_check.violations IS
+'How often each check of broadcast.integrity_violations found something.';
+COMMENT ON COLUMN broadcast.integrity_check.is_only_row IS
+'Always true: keeps the table at one row.';
+COMMENT ON COLUMN broadcast.integrity_check.checked_at IS
+'When the check was made.';
+COMMENT ON COLUMN broadcast.integrity_check.channels IS
+'How many channels there were.';
+COMMENT ON COLUMN broadcast.integrity_check.broadcasts IS
+'How many broadcast rows there were.';
+
+CREATE INDEX delivery_parts_not_sent_idx
+ON broadcast.delivery_parts (decided_at, state)
+WHERE state IN ('failed', 'unknown');
+
+COMMENT ON INDEX broadcast.delivery_parts_not_sent_idx IS
+'Counts what lately was not sent, for broadcast.metrics.';

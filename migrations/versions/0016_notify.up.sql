@@ -1,0 +1,85 @@
+CREATE OR REPLACE FUNCTION broadcast.watch_client(client_id uuid)
+RETURNS void
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM broadcast.watchers AS w
+    WHERE w.client_id IN (
+        SELECT s.client_id FROM broadcast.watchers AS s
+        WHERE s.watched_until < now()
+        FOR UPDATE SKIP LOCKED
+    );
+    INSERT INTO broadcast.watchers AS w (client_id, watched_until)
+    VALUES (watch_client.client_id, now() + interval '2 minutes')
+    ON CONFLICT ON CONSTRAINT watchers_pkey DO UPDATE SET watched_until = excluded.watched_until;
+$$;
+
+COMMENT ON FUNCTION broadcast.watch_client(uuid) IS
+'For two minutes from now, whoever LISTENs on broadcast_manager_changed hears of this client''s changes.';
+REVOKE ALL ON FUNCTION broadcast.watch_client(uuid) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.notify_watchers()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Transactions that notify commit one after the other, so nobody does while nobody looks.
+    IF EXISTS (SELECT FROM broadcast.watchers AS w WHERE w.watched_until > now()) THEN
+        PERFORM pg_notify('broadcast_manager_changed', w.client_id::text)
+        FROM broadcast.watchers AS w
+        WHERE w.watched_until > now()
+            AND EXISTS (SELECT FROM changed_rows AS r WHERE r.client_id = w.client_id);
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.notify_watchers() IS
+'NOTIFY broadcast_manager_changed with the id of each watched client whose rows the statement changed.';
+REVOKE ALL ON FUNCTION broadcast.notify_watchers() FROM public;
+
+SELECT broadcast.lock_without_queueing('SHARE ROW EXCLUSIVE', 'public.main_clients_database', 'public.broadcast_manager');
+
+CREATE TRIGGER notify_channel_insert
+AFTER INSERT ON public.main_clients_database
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT
+WHEN (current_setting('max_prepared_transactions') = '0')
+EXECUTE FUNCTION broadcast.notify_watchers();
+
+COMMENT ON TRIGGER notify_channel_insert ON public.main_clients_database IS
+'Dashboards show a new channel at once; not where two-phase commit is possible, which NOTIFY would break.';
+
+CREATE TRIGGER notify_channel_update
+AFTER UPDATE ON public.main_clients_database
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT
+WHEN (current_setting('max_prepared_transactions') = '0')
+EXECUTE FUNCTION broadcast.notify_watchers();
+
+COMMENT ON TRIGGER notify_channel_update ON public.main_clients_database IS
+'Dashboards show an edited channel at once; not where two-phase commit is possible, which NOTIFY would break.';
+
+CREATE TRIGGER notify_channel_delete
+AFTER DELETE ON public.main_clients_database
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT
+WHEN (current_setting('max_prepared_transactions') = '0')
+EXECUTE FUNCTION broadcast.notify_watchers();
+
+COMMENT ON TRIGGER notify_channel_delete ON public.main_clients_database IS
+'Dashboards forget a deleted channel at once; not where two-phase commit is possible, which NOTIFY would break.';
+
+-- The old rows: a channel that changes hands is gone from its old owner's page, and notify_channel_update tells the new one.
+CREATE TRIGGER notify_broadcast_update
+AFTER UPDATE ON public.broadcast_manager
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT
+WHEN (current_setting('max_prepared_transactions') = '0')
+EXECUTE FUNCTION broadcast.notify_watchers();
+
+COMMENT ON TRIGGER notify_broadcast_update ON public.broadcast_manager IS
+'Dashboards show a broadcast''s state as it changes; not where two-phase commit is possible, which NOTIFY would break.';

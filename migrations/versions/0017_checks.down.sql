@@ -1,0 +1,11 @@
+DROP FUNCTION broadcast.metrics();
+DROP FUNCTION broadcast.check_integrity(interval);
+DROP FUNCTION broadcast.first_integrity_violations(uuid, integer);
+DROP FUNCTION broadcast.recent_failures(uuid, integer);
+DROP FUNCTION broadcast.check_operator(uuid);
+DROP FUNCTION broadcast.integrity_counts();
+DROP FUNCTION broadcast.broadcasts_by_state();
+DROP FUNCTION broadcast.queue();
+DROP VIEW broadcast.rule_parts;
+DROP VIEW broadcast.integrity_violations;
+DROP FUNCTION broadcast.find_integrity_violations();

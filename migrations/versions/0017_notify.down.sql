@@ -1,8 +1,0 @@
-SELECT public.lock_without_queueing('ACCESS EXCLUSIVE', 'public.main_clients_database', 'public.broadcast_manager');
-DROP TRIGGER notify_broadcast_update ON public.broadcast_manager;
-DROP TRIGGER notify_channel_delete ON public.main_clients_database;
-DROP TRIGGER notify_channel_update ON public.main_clients_database;
-DROP TRIGGER notify_channel_insert ON public.main_clients_database;
-DROP FUNCTION public.notify_watchers();
-DROP FUNCTION public.watch_client(uuid);
-DROP TABLE public.broadcast_watchers;

@@ -1,0 +1,131 @@
+-- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even.
+DO $$
+BEGIN
+    IF to_regrole('broadcast_reader') IS NULL THEN
+        CREATE ROLE broadcast_reader NOLOGIN;
+        COMMENT ON ROLE broadcast_reader IS 'May read what broadcast-manager verify and doctor read.';
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END;
+$$;
+
+GRANT USAGE ON SCHEMA broadcast TO broadcast_reader;
+
+GRANT SELECT ON TABLE broadcast.integrity_violations TO broadcast_reader;
+
+GRANT EXECUTE ON FUNCTION
+broadcast.find_integrity_violations(),
+broadcast.metrics(),
+broadcast.check_integrity(interval)
+TO broadcast_reader;
+
+-- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even.
+DO $$
+BEGIN
+    IF to_regrole('broadcast_api') IS NULL THEN
+        CREATE ROLE broadcast_api NOLOGIN;
+        COMMENT ON ROLE broadcast_api IS
+        'What the channel API and the dashboard need: reads, and writes by way of functions only.';
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END;
+$$;
+
+GRANT USAGE ON SCHEMA broadcast TO broadcast_api;
+
+GRANT SELECT ON TABLE
+broadcast.settings,
+broadcast.rule_parts
+TO broadcast_api;
+
+GRANT EXECUTE ON FUNCTION
+broadcast.password_hash_of(text),
+broadcast.user_of_id(uuid),
+broadcast.record_login(uuid),
+broadcast.client_channels(uuid),
+broadcast.own_channel(uuid, text, text),
+broadcast.register_channel(uuid, text, jsonb),
+broadcast.update_channel(uuid, text, text, jsonb),
+broadcast.delete_channel(uuid, text, text),
+broadcast.client_broadcast(uuid, uuid),
+broadcast.request_broadcast(uuid, uuid),
+broadcast.reactivate_broadcast(uuid, uuid),
+broadcast.watch_client(uuid),
+broadcast.broadcasts_by_state(),
+broadcast.recent_failures(uuid, integer),
+broadcast.first_integrity_violations(uuid, integer),
+broadcast.check_integrity(interval),
+broadcast.queue(),
+broadcast.integrity_counts(),
+broadcast.metrics()
+TO broadcast_api;
+
+-- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even.
+DO $$
+BEGIN
+    IF to_regrole('broadcast_channel_writer') IS NULL THEN
+        CREATE ROLE broadcast_channel_writer NOLOGIN;
+        COMMENT ON ROLE broadcast_channel_writer IS
+        'What a client needs that writes channels: everything on them, nothing on their broadcasts, which the rule makes.';
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END;
+$$;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE public.main_clients_database TO broadcast_channel_writer;
+
+-- Old copies have no serial id.
+DO $$
+DECLARE
+    serial regclass;
+BEGIN
+    FOR serial IN
+        SELECT d.objid
+        FROM pg_catalog.pg_depend AS d
+        INNER JOIN pg_catalog.pg_class AS s ON d.objid = s.oid AND s.relkind = 'S'
+        WHERE d.classid = 'pg_catalog.pg_class'::regclass
+            AND d.refclassid = 'pg_catalog.pg_class'::regclass
+            AND d.refobjid = 'public.main_clients_database'::regclass
+    LOOP
+        EXECUTE format('GRANT USAGE ON SEQUENCE %s TO broadcast_channel_writer', serial);
+    END LOOP;
+END;
+$$;
+
+-- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even.
+DO $$
+BEGIN
+    IF to_regrole('broadcast_worker') IS NULL THEN
+        CREATE ROLE broadcast_worker NOLOGIN;
+        COMMENT ON ROLE broadcast_worker IS
+        'What a worker needs that sends broadcasts: functions, and to see what is waiting.';
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END;
+$$;
+
+GRANT USAGE ON SCHEMA broadcast TO broadcast_worker;
+
+GRANT SELECT ON TABLE
+broadcast.settings,
+broadcast.deliveries,
+broadcast.delivery_parts,
+broadcast.rule_parts
+TO broadcast_worker;
+
+GRANT EXECUTE ON FUNCTION
+broadcast.claim_due_broadcasts(text, integer),
+broadcast.messages_to_delete(bigint),
+broadcast.record_message_deleted(text, bigint),
+broadcast.intend_part(bigint, text, text),
+broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval),
+broadcast.finish_broadcast(bigint, text),
+broadcast.release_expired_claims(),
+broadcast.forget_old_deliveries(),
+broadcast.check_integrity(interval),
+broadcast.metrics()
+TO broadcast_worker;

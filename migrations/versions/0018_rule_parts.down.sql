@@ -1,1 +1,0 @@
-DROP VIEW public.broadcast_rule_parts;

@@ -1,1 +1,0 @@
-ALTER TABLE public.broadcast_manager_settings DROP CONSTRAINT broadcast_manager_settings_messages_per_second_is_number;

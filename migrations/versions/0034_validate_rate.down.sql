@@ -1,1 +1,0 @@
--- Nothing: what is valid stays so until 0033 takes the constraint away.

@@ -1,1 +1,0 @@
-ALTER TABLE public.broadcast_manager_settings VALIDATE CONSTRAINT broadcast_manager_settings_messages_per_second_is_number;

@@ -1,0 +1,1 @@
+"""Finds what breaks the rule, and puts right what is missing."""

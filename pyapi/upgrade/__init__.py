@@ -1,0 +1,1 @@
+"""Runs the migrations, and shows how far they are."""

@@ -1,0 +1,110 @@
+"""The channels of the caller."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Query
+
+from pyapi.channels import channels
+from pyapi.channels.fields import ChannelChanges, ChannelRegistration
+from pyapi.web.api import examples
+from pyapi.web.api.bodies import ChannelAnswer, ChannelDeleted, ChannelDone, ChannelList
+from pyapi.web.api.dependencies import Connection, CurrentUser
+
+router = APIRouter(prefix="/channels", tags=["channels"])
+
+# What the column allows, not what new channels must have: older channels are found as well.
+_STORED_ID = r"^-?[0-9]{5,14}$"
+
+OpenChannelId = Annotated[
+    str, Path(pattern=_STORED_ID, description="Telegram id of the open channel.", examples=["-1003268562225"])
+]
+ClosedChannelId = Annotated[
+    str | None,
+    Query(pattern=_STORED_ID, description="Which one, where two of the caller's channels share the open channel."),
+]
+
+_ALWAYS = (*examples.SIGNED_IN, *examples.DATABASE)
+
+
+@router.post(
+    "/register",
+    status_code=201,
+    responses=examples.answers(
+        201,
+        examples.REGISTERED,
+        *examples.CHANNEL_FIELDS,
+        examples.CHANNEL_LIMIT,
+        examples.CHANNEL_OWNER,
+        examples.TOO_LARGE,
+        examples.RULE_BROKEN,
+        *_ALWAYS,
+    ),
+)
+async def register(
+    user: CurrentUser,
+    conn: Connection,
+    channel: Annotated[ChannelRegistration, Body(examples=[examples.REGISTRATION])],
+) -> ChannelDone:
+    """Register a channel. Its broadcast is there at once; if either can't be made, neither is."""
+    broadcast_id = await channels.register_channel(conn, user, channel)
+    return ChannelDone(message="Channel registered", channel_id=channel.open_channel_id, broadcast_id=broadcast_id)
+
+
+@router.get("", responses=examples.answers(200, examples.CHANNELS, *_ALWAYS))
+async def list_all(user: CurrentUser, conn: Connection) -> ChannelList:
+    """All channels of the caller, by title."""
+    found = [ChannelAnswer.model_validate(row) for row in await channels.list_channels(conn, user.user_id)]
+    return ChannelList(channels=found, count=len(found), max_channels=await channels.max_channels(conn))
+
+
+@router.get(
+    "/{open_channel_id}",
+    responses=examples.answers(200, examples.CHANNEL, examples.INVALID, *examples.CHANNEL_OWN, *_ALWAYS),
+)
+async def read(
+    user: CurrentUser, conn: Connection, open_channel_id: OpenChannelId, closed_channel_id: ClosedChannelId = None
+) -> ChannelAnswer:
+    """One channel of the caller."""
+    return ChannelAnswer.model_validate(
+        await channels.read_channel(conn, user.user_id, open_channel_id, closed_channel_id)
+    )
+
+
+@router.put(
+    "/{open_channel_id}",
+    responses=examples.answers(
+        200,
+        examples.UPDATED,
+        *examples.CHANNEL_OWN,
+        *examples.CHANNEL_FIELDS,
+        examples.TOO_LARGE,
+        examples.RULE_BROKEN,
+        *_ALWAYS,
+    ),
+)
+async def update(
+    user: CurrentUser,
+    conn: Connection,
+    open_channel_id: OpenChannelId,
+    changes: Annotated[ChannelChanges, Body(examples=[examples.CHANGES])],
+    closed_channel_id: ClosedChannelId = None,
+) -> ChannelDone:
+    """Change those fields of a channel that the body names. Its broadcast keeps id and history."""
+    broadcast_id = await channels.update_channel(conn, user.user_id, open_channel_id, changes, closed_channel_id)
+    channel_id = changes.open_channel_id or open_channel_id
+    return ChannelDone(message="Channel updated", channel_id=channel_id, broadcast_id=broadcast_id)
+
+
+@router.delete(
+    "/{open_channel_id}",
+    responses=examples.answers(
+        200, examples.DELETED, examples.INVALID, *examples.CHANNEL_OWN, examples.RULE_BROKEN, *_ALWAYS
+    ),
+)
+async def delete(
+    user: CurrentUser, conn: Connection, open_channel_id: OpenChannelId, closed_channel_id: ClosedChannelId = None
+) -> ChannelDeleted:
+    """Delete a channel, and with it its broadcast."""
+    broadcast_id = await channels.delete_channel(conn, user.user_id, open_channel_id, closed_channel_id)
+    message = "Channel deleted, and its broadcast with it"
+    return ChannelDeleted(message=message, channel_id=open_channel_id, broadcast_id=broadcast_id)

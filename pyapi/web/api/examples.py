@@ -1,0 +1,155 @@
+"""One example of each answer, for the OpenAPI document; those of failures are made by what answers them."""
+
+from collections import defaultdict
+from typing import Any
+
+import psycopg
+from fastapi.exceptions import RequestValidationError
+
+from pyapi import errors
+from pyapi.channels.accounts import AccountInactive, LoginFailed
+from pyapi.web.api.bodies import ErrorAnswer
+from pyapi.web.failures import PAYLOAD_TOO_LARGE, Failure, failure_of
+from pyapi.web.login_limit import LoginRateLimited
+from pyapi.web.tokens import TokenInvalid
+
+Responses = dict[int | str, dict[str, Any]]
+
+_TIMES = {"created_at": "2026-05-04T08:12:31.104225+00:00", "last_login": "2026-11-02T17:40:05.718336+00:00"}
+_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.…"  # noqa: S105
+
+USER = {
+    "user_id": "7e1018e4-5644-4031-a05c-4166cc877264",
+    "username": "fruehaufsteher",
+    "email": "signale@example.org",
+    "email_verified": True,
+    **_TIMES,
+}
+ACCESS = {"access_token": _TOKEN, "token_type": "bearer", "expires_in": 900}
+LOGIN = {**USER, **ACCESS, "refresh_token": _TOKEN}
+LOGIN_REQUEST = {"username": "fruehaufsteher", "password": "correct horse battery staple"}
+
+REGISTRATION = {
+    "open_channel_id": "-1003268562225",
+    "open_channel_title": "Morning signals",
+    "open_channel_description": "What moved over night, free for everyone",
+    "closed_channel_id": "-1003301774906",
+    "closed_channel_title": "Morning signals, inside",
+    "closed_channel_description": "Entries, exits and the reasons for them",
+    "closed_channel_donation_message": "If the signals paid for your breakfast, buy us one.",
+    "tier_count": 3,
+    "sub_1_price": 5.0,
+    "sub_1_time": 30,
+    "sub_2_price": 12.5,
+    "sub_2_time": 90,
+    "sub_3_price": 40.0,
+    "sub_3_time": 365,
+    "client_wallet_address": "0x71C7656EC7ab88b098defB751B7401B5f6d8976F",
+    "client_payout_currency": "USDT",
+    "client_payout_network": "ETH",
+    "payout_strategy": "threshold",
+    "payout_threshold_usd": 100.0,
+    "notification_status": True,
+    "notification_id": 6271402111,
+}
+CHANGES = {"open_channel_title": "Evening signals", "sub_1_price": 6.5}
+BROADCAST_ID = "00000000-030d-4eca-833d-4a4d5cc6e8d1"
+CHANNEL = {
+    **REGISTRATION,
+    "payout_threshold_updated_at": "2026-11-02T17:41:40.512004+00:00",
+    "client_id": USER["user_id"],
+    "created_by": USER["username"],
+    "updated_at": "2026-11-02T17:41:40.512004+00:00",
+    "notification_id": "6271402111",
+    "broadcast_id": BROADCAST_ID,
+}
+CHANNELS = {"channels": [CHANNEL], "count": 1, "max_channels": 10}
+_CHANNEL_DONE = {"success": True, "channel_id": REGISTRATION["open_channel_id"], "broadcast_id": BROADCAST_ID}
+REGISTERED = {**_CHANNEL_DONE, "message": "Channel registered"}
+UPDATED = {**_CHANNEL_DONE, "message": "Channel updated"}
+DELETED = {**_CHANNEL_DONE, "message": "Channel deleted, and its broadcast with it"}
+BROADCAST_REQUEST = {"broadcast_id": BROADCAST_ID}
+TRIGGERED = {"success": True, "message": "Broadcast queued", "broadcast_id": BROADCAST_ID}
+REACTIVATED = {"success": True, "message": "Broadcast switched on", "broadcast_id": BROADCAST_ID}
+# Without nulls: FastAPI leaves them out of the document.
+BROADCAST = {
+    "broadcast_id": BROADCAST_ID,
+    "open_channel_id": REGISTRATION["open_channel_id"],
+    "closed_channel_id": REGISTRATION["closed_channel_id"],
+    "broadcast_status": "completed",
+    "state": "sent",
+    "is_active": True,
+    "next_send_time": "2026-11-04T09:00:02.330871+00:00",
+    "last_sent_time": "2026-11-03T09:00:02.330871+00:00",
+    "last_manual_trigger_time": "2026-11-03T08:59:58.027461+00:00",
+    "manual_trigger_count": 3,
+    "total_broadcasts": 12,
+    "successful_broadcasts": 11,
+    "failed_broadcasts": 1,
+    "consecutive_failures": 0,
+    "last_error_message": "Forbidden: bot was kicked from the channel chat",
+    "last_error_time": "2026-10-28T09:00:01.914460+00:00",
+    "retry_after_seconds": 0,
+}
+EXECUTED = {
+    "success": True,
+    "total_broadcasts": 1,
+    "successful": 1,
+    "failed": 0,
+    "execution_time_seconds": 0.412,
+    "results": [{"broadcast_id": BROADCAST_ID, "outcome": "sent"}],
+}
+_RULE = {
+    "broadcast_manager_client_id_pair_fkey": True,
+    "create_broadcast_rows": True,
+    "main_clients_database_pair_fkey": True,
+    "refuse_broadcast_truncate": True,
+    "take_over_auto_created_row": True,
+}
+HEALTHY = {"status": "healthy", "database": "ok", "rule": _RULE}
+UNHEALTHY: dict[str, Any] = {
+    "success": False,
+    "error": "The database does not answer, or the rule is not in force",
+    "code": "unhealthy",
+    "status": "unhealthy",
+    "database": "ok",
+    "rule": {**_RULE, "create_broadcast_rows": False},
+}
+
+INVALID = failure_of(RequestValidationError([{"type": "missing", "loc": ("body", "some_field"), "msg": ""}]))
+DATABASE = [failure_of(psycopg.OperationalError()), failure_of(psycopg.errors.UndefinedTable())]
+SIGNED_IN = [failure_of(TokenInvalid()), failure_of(AccountInactive())]
+LOGIN_FAILURES = [failure_of(LoginFailed()), failure_of(AccountInactive()), failure_of(LoginRateLimited(42))]
+TOO_LARGE = PAYLOAD_TOO_LARGE
+RULE_BROKEN = failure_of(errors.BroadcastMissing(""))
+BROADCAST_OWN = [failure_of(errors.BroadcastUnknown("")), failure_of(errors.BroadcastForbidden(""))]
+BROADCAST_READY = [
+    failure_of(errors.BroadcastInactive("")),
+    failure_of(errors.BroadcastInProgress("")),
+    failure_of(errors.BroadcastRateLimited("", detail='{"retry_after_seconds": 299}')),
+]
+CHANNEL_OWN = [
+    failure_of(error("")) for error in (errors.ChannelNotFound, errors.ChannelForbidden, errors.ChannelAmbiguous)
+]
+CHANNEL_FIELDS = [
+    failure_of(errors.ChannelFieldsInvalid("", detail='{"sub_2_price": "must be above 0: tier 2 needs a price"}')),
+    failure_of(errors.ChannelIncomplete("")),
+    failure_of(errors.ChannelInvalid("")),
+    failure_of(errors.ChannelPairTaken("")),
+]
+CHANNEL_LIMIT = failure_of(errors.ChannelLimitReached("", detail='{"max_channels": 10}'))
+CHANNEL_OWNER = failure_of(errors.ChannelOwnerUnknown(""))
+
+
+def answers(status: int, success: dict[str, Any], *failures: Failure) -> Responses:
+    """What a route can answer, for its ``responses``: the success and each failure, with an example each."""
+    by_status: dict[int | str, dict[str, Any]] = defaultdict(dict)
+    for failure in failures:
+        by_status[failure.status][failure.code] = {"summary": failure.error, "value": failure.body()}
+    return {
+        status: {"content": {"application/json": {"example": success}}},
+        **{
+            failed: {"model": ErrorAnswer, "content": {"application/json": {"examples": examples}}}
+            for failed, examples in sorted(by_status.items(), key=lambda item: int(item[0]))
+        },
+    }

@@ -1,0 +1,252 @@
+"""A client's channels: the list, and the pages that register, edit, delete, resend and switch on again."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from pyapi.channels.broadcast_requests import reactivate_broadcast, request_broadcast
+from pyapi.channels.channels import (
+    ChannelRow,
+    delete_channel,
+    list_channels,
+    max_channels,
+    read_channel,
+    register_channel,
+    update_channel,
+)
+from pyapi.channels.messages import broadcast_messages
+from pyapi.errors import (
+    BroadcastInactive,
+    BroadcastInProgress,
+    BroadcastRateLimited,
+    BroadcastUnknown,
+    RuleError,
+)
+from pyapi.pool import connection
+from pyapi.web.dashboard import forms
+from pyapi.web.dashboard.flash import forget_notice, leave_notice, take_notice
+from pyapi.web.dashboard.sessions import OwnForm, Session, SignedIn
+from pyapi.web.dashboard.state import pool_of
+from pyapi.web.dashboard.view import channel_state, page
+
+router = APIRouter(include_in_schema=False)
+
+_PAIR = "/channels/{open_id}/{closed_id}"
+
+
+@router.get("/")
+async def show_channels(request: Request, session: SignedIn) -> Response:
+    """The client's channels."""
+    response = page(
+        request, "channels.html", here="channels", notice=take_notice(request), **await _channels(request, session)
+    )
+    forget_notice(request, response)
+    return response
+
+
+@router.get("/channels/list")
+async def show_list(request: Request, session: SignedIn) -> Response:
+    """The list alone, for the script."""
+    return page(request, "_channel_list.html", **await _channels(request, session))
+
+
+@router.get("/channels/new")
+async def show_registration(request: Request, session: SignedIn) -> Response:
+    """The form for a new channel."""
+    del session
+    return _registration_page(request, forms.empty_values())
+
+
+@router.post("/channels/new")
+async def register(request: Request, session: SignedIn, form: OwnForm) -> Response:
+    """Register a channel, or show the form again with what is wrong at its fields."""
+    values = forms.typed_values(form)
+    try:
+        channel = forms.registration(values)
+        async with connection(pool_of(request)) as conn:
+            broadcast_id = await register_channel(conn, session.user, channel)
+    except forms.FormInvalid as invalid:
+        return _registration_page(request, values, errors=invalid.errors)
+    except RuleError as error:
+        status, sentence, errors = forms.refusal(error)
+        return _registration_page(request, values, status, sentence, errors)
+    return _back(request, "registered", broadcast_id)
+
+
+@router.get(f"{_PAIR}/edit")
+async def show_edit(request: Request, session: SignedIn, open_id: str, closed_id: str) -> Response:
+    """The form with the channel's values."""
+    channel = await _channel(request, session, open_id, closed_id)
+    return _edit_page(request, channel, forms.values_of(channel))
+
+
+@router.post(f"{_PAIR}/edit")
+async def edit(request: Request, session: SignedIn, form: OwnForm, open_id: str, closed_id: str) -> Response:
+    """Store what was changed, or show the form again with what is wrong at its fields."""
+    channel = await _channel(request, session, open_id, closed_id)
+    values = forms.typed_values(form)
+    try:
+        changes = forms.changes(forms.values_of(channel), values)
+        if changes.model_fields_set:
+            async with connection(pool_of(request)) as conn:
+                await update_channel(conn, session.user.user_id, open_id, changes, closed_id)
+    except forms.FormInvalid as invalid:
+        return _edit_page(request, channel, values, errors=invalid.errors)
+    except RuleError as error:
+        status, sentence, errors = forms.refusal(error)
+        return _edit_page(request, channel, values, status, sentence, errors)
+    return _back(request, "saved")
+
+
+@router.get(f"{_PAIR}/delete")
+async def show_delete(request: Request, session: SignedIn, open_id: str, closed_id: str) -> Response:
+    """Ask whether the channel is to be deleted, and say what goes with it."""
+    channel = await _channel(request, session, open_id, closed_id)
+    return page(request, "delete.html", here="channels", channel=channel, name=_name(channel), path=_path(channel))
+
+
+@router.post(f"{_PAIR}/delete")
+async def delete(request: Request, session: SignedIn, form: OwnForm, open_id: str, closed_id: str) -> Response:
+    """Delete the channel."""
+    del form
+    async with connection(pool_of(request)) as conn:
+        broadcast_id = await delete_channel(conn, session.user.user_id, open_id, closed_id)
+    return _back(request, "deleted", broadcast_id) if broadcast_id else _back(request, "deleted_alone")
+
+
+@router.get(f"{_PAIR}/resend")
+async def show_resend(request: Request, session: SignedIn, open_id: str, closed_id: str) -> Response:
+    """Show the two messages that a resend sends, and ask."""
+    return _resend_page(request, await _channel(request, session, open_id, closed_id))
+
+
+@router.post(f"{_PAIR}/resend")
+async def resend(request: Request, session: SignedIn, form: OwnForm, open_id: str, closed_id: str) -> Response:
+    """Make the channel's broadcast due now."""
+    del form
+    channel = await _channel(request, session, open_id, closed_id)
+    try:
+        async with connection(pool_of(request)) as conn:
+            await request_broadcast(conn, _broadcast_id(channel), session.user.user_id)
+    except BroadcastRateLimited as error:
+        again = await _channel(request, session, open_id, closed_id)
+        response = _resend_page(
+            request, again, 429, "It was sent a short while ago: please wait until it can be sent again."
+        )
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+        return response
+    except BroadcastInProgress:
+        again = await _channel(request, session, open_id, closed_id)
+        return _resend_page(request, again, 409, "It is being sent right now.")
+    except BroadcastInactive:
+        again = await _channel(request, session, open_id, closed_id)
+        return _resend_page(request, again, 409, "The broadcast is switched off.")
+    return _back(request, "queued")
+
+
+@router.post(f"{_PAIR}/reactivate")
+async def reactivate(request: Request, session: SignedIn, form: OwnForm, open_id: str, closed_id: str) -> Response:
+    """Switch the channel's broadcast on again."""
+    del form
+    channel = await _channel(request, session, open_id, closed_id)
+    async with connection(pool_of(request)) as conn:
+        await reactivate_broadcast(conn, _broadcast_id(channel), session.user.user_id)
+    return _back(request, "reactivated")
+
+
+async def _channels(request: Request, session: Session) -> dict[str, Any]:
+    async with connection(pool_of(request)) as conn:
+        return {
+            "channels": await list_channels(conn, session.user.user_id),
+            "max_channels": await max_channels(conn),
+        }
+
+
+async def _channel(request: Request, session: Session, open_id: str, closed_id: str) -> ChannelRow:
+    async with connection(pool_of(request)) as conn:
+        return await read_channel(conn, session.user.user_id, open_id, closed_id)
+
+
+def _broadcast_id(channel: ChannelRow) -> UUID:
+    if channel.broadcast_id is None:
+        raise BroadcastUnknown(f"channel {channel.open_channel_id} has no broadcast row")
+    return channel.broadcast_id
+
+
+def _registration_page(
+    request: Request,
+    values: dict[str, str],
+    status: int = 200,
+    error: str | None = None,
+    errors: dict[str, str] | None = None,
+) -> Response:
+    return _form_page(request, values, status, error, errors, "Register a channel", "/channels/new", "Register channel")
+
+
+def _edit_page(
+    request: Request,
+    channel: ChannelRow,
+    values: dict[str, str],
+    status: int = 200,
+    error: str | None = None,
+    errors: dict[str, str] | None = None,
+) -> Response:
+    heading, action = f"Edit {_name(channel)}", f"{_path(channel)}/edit"
+    return _form_page(request, values, status, error, errors, heading, action, "Save changes")
+
+
+def _form_page(
+    request: Request,
+    values: dict[str, str],
+    status: int,
+    error: str | None,
+    errors: dict[str, str] | None,
+    heading: str,
+    action: str,
+    button: str,
+) -> Response:
+    return page(
+        request,
+        "channel_form.html",
+        status,
+        here="channels",
+        labels=forms.LABELS,
+        values=values,
+        error=error,
+        errors=errors or {},
+        heading=heading,
+        action=action,
+        button=button,
+    )
+
+
+def _resend_page(request: Request, channel: ChannelRow, status: int = 200, error: str | None = None) -> Response:
+    _broadcast_id(channel)
+    return page(
+        request,
+        "resend.html",
+        status,
+        here="channels",
+        name=_name(channel),
+        path=_path(channel),
+        state=channel_state(channel),
+        wait=channel.retry_after_seconds or 0,
+        messages=broadcast_messages(channel),
+        error=error,
+    )
+
+
+def _back(request: Request, notice: str, code: object = "") -> Response:
+    response = RedirectResponse("/", 303)
+    leave_notice(request, response, notice, code)
+    return response
+
+
+def _name(channel: ChannelRow) -> str:
+    return channel.open_channel_title or channel.open_channel_id
+
+
+def _path(channel: ChannelRow) -> str:
+    return f"/channels/{channel.open_channel_id}/{channel.closed_channel_id}"

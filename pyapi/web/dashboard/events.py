@@ -1,0 +1,48 @@
+"""Tells a browser that something changed; it then asks for the list. What changed is not told here."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from uuid import UUID
+
+import psycopg
+from fastapi import APIRouter, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from pyapi.pool import connection
+from pyapi.queries import QUERIES
+from pyapi.web.dashboard.sessions import SignedIn, seconds_left
+from pyapi.web.dashboard.state import changes_of
+
+router = APIRouter(include_in_schema=False)
+
+# The database tells of a client for two minutes from each call of watch_client().
+_WATCH_SECONDS = 60
+
+
+@router.get("/events", response_class=EventSourceResponse)
+async def events(request: Request, session: SignedIn) -> AsyncIterator[ServerSentEvent]:
+    """One event ``changed`` for each change of the client's channels, until the session ends.
+
+    The first comes at once, since nobody has told of what happened before. Once a minute there is one in any case:
+    for changes that were under way when the watch began, and for servers that send no notifications (two-phase
+    commit, a pooler in between).
+    """
+    client_id = session.user.user_id
+    with changes_of(request).watching(client_id) as watcher, suppress(TimeoutError):
+        async with asyncio.timeout(seconds_left(session)):
+            going_on = True
+            while going_on:
+                # Anew each time: a crash or a failover empties the unlogged table of those who watch.
+                await _watch(request, client_id)
+                yield ServerSentEvent(event="changed", raw_data="")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_WATCH_SECONDS):
+                        going_on = await watcher.changed()
+
+
+async def _watch(request: Request, client_id: UUID) -> None:
+    # Without the database there is nothing to tell; the next round asks again.
+    with suppress(psycopg.Error):
+        async with connection(request.app.state.pool) as conn:
+            await conn.execute(QUERIES["watch_client"], {"client_id": client_id})

@@ -1,0 +1,169 @@
+"""The channel form: its fields and their names, what is filled in, and what is wrong with what was typed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from pyapi.channels.channels import ChannelRow
+from pyapi.channels.field_problems import field_problems
+from pyapi.channels.fields import ChannelChanges, ChannelRegistration
+from pyapi.errors import (
+    BroadcastError,
+    ChannelFieldsInvalid,
+    ChannelLimitReached,
+    ChannelPairTaken,
+    RuleError,
+)
+
+LABELS = {
+    "open_channel_id": "Open channel id",
+    "open_channel_title": "Open channel title",
+    "open_channel_description": "Open channel description",
+    "closed_channel_id": "Closed channel id",
+    "closed_channel_title": "Closed channel title",
+    "closed_channel_description": "Closed channel description",
+    "closed_channel_donation_message": "Donation message",
+    "tier_count": "Number of tiers",
+    "sub_1_price": "Tier 1 price in $",
+    "sub_1_time": "Tier 1 days",
+    "sub_2_price": "Tier 2 price in $",
+    "sub_2_time": "Tier 2 days",
+    "sub_3_price": "Tier 3 price in $",
+    "sub_3_time": "Tier 3 days",
+    "client_wallet_address": "Wallet address",
+    "client_payout_currency": "Payout currency",
+    "client_payout_network": "Payout network",
+    "payout_strategy": "When to pay out",
+    "payout_threshold_usd": "Threshold in $",
+    "notification_status": "Notifications",
+    "notification_id": "Your Telegram id",
+}
+_TIER_FIELDS = tuple(f"sub_{n}_{part}" for n in (1, 2, 3) for part in ("price", "time"))
+_REQUIRED = "is required"
+
+
+class FormInvalid(Exception):
+    """What was typed can not be taken; errors is a message for each field that is wrong."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("the form is not valid")
+        self.errors = errors
+
+
+def empty_values() -> dict[str, str]:
+    """What a form for a new channel begins with."""
+    return dict.fromkeys(LABELS, "") | {"tier_count": "1", "payout_strategy": "instant"}
+
+
+def typed_values(fields: Mapping[str, str]) -> dict[str, str]:
+    """What was typed, without blanks around it, to be shown again and to be checked."""
+    return {name: fields.get(name, "").strip().replace("\r\n", "\n") for name in LABELS}
+
+
+def values_of(channel: ChannelRow) -> dict[str, str]:
+    """A channel as the form shows it."""
+    values = {name: getattr(channel, name) for name in LABELS}
+    shown = {name: "" if value is None else str(value).strip().replace("\r\n", "\n") for name, value in values.items()}
+    return shown | {
+        "notification_status": "true" if channel.notification_status else "",
+        "payout_strategy": channel.payout_strategy or "instant",
+    }
+
+
+def registration(values: Mapping[str, str]) -> ChannelRegistration:
+    """The channel that was typed.
+
+    Raises:
+        FormInvalid: a field is missing or has not the shape it must have.
+    """
+    given = _given(values)
+    # The model takes an empty description; a message that offers something needs one.
+    missing = {
+        name: _REQUIRED
+        for name, field in ChannelRegistration.model_fields.items()
+        if field.is_required() and given[name] is None
+    }
+    tier_count = int(values["tier_count"]) if values["tier_count"] in {"1", "2", "3"} else 1
+    missing |= {name: _REQUIRED for name in _TIER_FIELDS[: 2 * tier_count] if given[name] is None}
+    try:
+        channel = ChannelRegistration.model_validate(
+            {name: value for name, value in given.items() if value is not None}
+        )
+    except ValidationError as error:
+        raise FormInvalid(_in_order(field_problems(error.errors(include_url=False)) | missing)) from None
+    if missing:
+        raise FormInvalid(_in_order(missing))
+    return channel
+
+
+def changes(before: Mapping[str, str], values: Mapping[str, str]) -> ChannelChanges:
+    """What was changed in a form that was filled in with the values before.
+
+    Only that is sent: a channel that was registered under other rules can still be edited.
+
+    Raises:
+        FormInvalid: a changed field has not the shape it must have.
+    """
+    given = _given(values)
+    changed = {
+        name: value for name, value in given.items() if values[name] != before[name] and name in _relevant(values)
+    }
+    if changed.keys() & set(_TIER_FIELDS):
+        changed["tier_count"] = given["tier_count"]
+    missing = {
+        name: _REQUIRED
+        for name, value in changed.items()
+        if value is None and ChannelRegistration.model_fields[name].is_required()
+    }
+    try:
+        checked = ChannelChanges.model_validate(changed)
+    except ValidationError as error:
+        raise FormInvalid(_in_order(field_problems(error.errors(include_url=False)) | missing)) from None
+    if missing:
+        raise FormInvalid(_in_order(missing))
+    return checked
+
+
+def refusal(error: RuleError) -> tuple[int, str | None, dict[str, str]]:
+    """What the database's refusal means for the form: HTTP status, a sentence for the whole, messages by field.
+
+    A form that is shown again is an answer like any other: browsers log a page with another status as an error.
+    """
+    match error:
+        case ChannelFieldsInvalid():
+            return 200, None, _in_order(error.details)
+        case ChannelLimitReached():
+            return 200, f"You have {error.max_channels} channels, and an account can have no more.", {}
+        case ChannelPairTaken():
+            return 200, None, {"closed_channel_id": "is registered already with this open channel"}
+        case BroadcastError():
+            return (
+                500,
+                "The channel's broadcast could not be set up, so nothing was stored. Please tell the operators.",
+                {},
+            )
+    return 200, "The database did not take one of these values.", {}
+
+
+def _relevant(values: Mapping[str, str]) -> set[str]:
+    # What the form hides does not count, whatever it holds.
+    hidden: set[str] = set()
+    if values["tier_count"] in {"1", "2"}:
+        hidden |= set(_TIER_FIELDS[2 * int(values["tier_count"]) :])
+    if values["payout_strategy"] == "instant":
+        hidden.add("payout_threshold_usd")
+    if not values["notification_status"]:
+        hidden.add("notification_id")
+    return set(LABELS) - hidden
+
+
+def _given(values: Mapping[str, str]) -> dict[str, Any]:
+    relevant = _relevant(values)
+    given: dict[str, Any] = {name: values[name] or None if name in relevant else None for name in LABELS}
+    return given | {"notification_status": bool(values["notification_status"])}
+
+
+def _in_order(errors: Mapping[str, str]) -> dict[str, str]:
+    # The summary names them in the order in which the form has them.
+    return {name: errors[name] for name in LABELS if name in errors} | dict(errors)

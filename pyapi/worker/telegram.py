@@ -1,0 +1,116 @@
+"""Requests to Telegram by python-telegram-bot: no repetition of its own, and every failure as a Refusal."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
+from telegram.constants import ParseMode
+from telegram.error import NetworkError, TelegramError
+from telegram.request import HTTPXRequest
+
+from pyapi.channels.messages import Message, deep_link
+from pyapi.worker.settings import WorkerSettings
+from pyapi.worker.telegram_errors import NETWORK, NO_ANSWER, UNEXPECTED, Refusal, refusal
+
+# At these nothing has left this machine yet.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+
+
+class RequestRefused(TelegramError):
+    """A request did not go through; refusal tells why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.kind.sentence)
+        self.refusal = refusal
+
+
+class _Request(HTTPXRequest):
+    # The library tells errors apart by classes of its own, which keep neither the status nor whether
+    # anything was sent: what came is judged here, before it does.
+    async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        try:
+            status, body = await super().do_request(*args, **kwargs)
+        except NetworkError as error:
+            kind = NETWORK if isinstance(error.__cause__, _NOT_SENT) else NO_ANSWER
+            raise RequestRefused(Refusal(kind)) from error
+        if not 200 <= status <= 299:
+            raise RequestRefused(refusal(status, body))
+        return status, body
+
+
+@asynccontextmanager
+async def telegram_bot(settings: WorkerSettings) -> AsyncIterator[Bot]:
+    """The bot; nothing is asked of Telegram yet."""
+    # httpx logs every address, and the token is part of it.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    seconds = settings.worker_send_timeout
+    request = _Request(
+        # A request never waits for a connection of the pool.
+        connection_pool_size=settings.worker_concurrency + 1,
+        connect_timeout=seconds / 3,
+        pool_timeout=seconds / 3,
+        write_timeout=seconds,
+        read_timeout=seconds,
+    )
+    bot = Bot(
+        settings.telegram_bot_token.get_secret_value(),
+        base_url=f"{settings.telegram_api_base_url}/bot",
+        request=request,
+    )
+    await request.initialize()
+    try:
+        yield bot
+    finally:
+        await request.shutdown()
+
+
+async def read_bot_username(bot: Bot) -> str:
+    """The bot's name, by getMe.
+
+    Raises:
+        RequestRefused: Telegram did not answer, or does not accept the token.
+    """
+    try:
+        return (await bot.get_me()).username or ""
+    except RequestRefused:
+        raise
+    except Exception as error:
+        raise RequestRefused(Refusal(UNEXPECTED)) from error
+
+
+async def send_message(bot: Bot, chat_id: str, message: Message, bot_username: str) -> int | Refusal:
+    """Send a message once; its id, or why there is none."""
+    keyboard = [
+        [
+            InlineKeyboardButton(
+                button.text,
+                url=deep_link(bot_username, button.start_token) if button.start_token else None,
+                callback_data=button.callback_data,
+            )
+        ]
+        for button in message.buttons
+    ]
+    try:
+        sent = await bot.send_message(
+            chat_id, message.html, ParseMode.HTML, reply_markup=InlineKeyboardMarkup(keyboard)
+        )
+    except RequestRefused as error:
+        return error.refusal
+    except Exception:
+        # An answer that can not be read came after the request was sent: whatever it is, it must be noted.
+        return Refusal(UNEXPECTED)
+    return sent.message_id
+
+
+async def delete_message(bot: Bot, chat_id: str, message_id: int) -> Refusal | None:
+    """Delete a message; None when that went well."""
+    try:
+        await bot.delete_message(chat_id, message_id)
+    except Exception as error:
+        refused = error.refusal if isinstance(error, RequestRefused) else Refusal(UNEXPECTED)
+        # Nothing is lost by asking again: what is not Telegram's is no answer, and no fault of the channel's.
+        return Refusal(NETWORK) if refused.kind is UNEXPECTED else refused
+    return None

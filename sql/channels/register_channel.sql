@@ -1,0 +1,56 @@
+CREATE OR REPLACE FUNCTION broadcast.register_channel(client_id uuid, created_by text, channel jsonb)
+RETURNS uuid
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    defaults public.main_clients_database;
+    c public.main_clients_database;
+    max_channels constant integer := (SELECT s.max_channels_per_client FROM broadcast.settings AS s);
+BEGIN
+    IF current_setting('transaction_isolation') = 'repeatable read' THEN
+        -- It would count what was there before the wait for the owner's row.
+        RAISE EXCEPTION 'register_channel() can not hold the limit in REPEATABLE READ'
+        USING ERRCODE = '0A000', HINT = 'Use READ COMMITTED or SERIALIZABLE.';
+    END IF;
+    defaults.payout_strategy := 'instant';
+    defaults.notification_status := false;
+    c := broadcast.checked_channel(defaults, channel);
+
+    -- One registration of a client after the other, so that each counts those before it.
+    PERFORM FROM public.registered_users AS u WHERE u.user_id = register_channel.client_id FOR NO KEY UPDATE;
+    IF (
+        SELECT count(*) FROM public.main_clients_database AS m WHERE m.client_id = register_channel.client_id
+    ) >= max_channels THEN
+        RAISE EXCEPTION 'a client can have % channels', max_channels
+        USING ERRCODE = 'BM001', DETAIL = jsonb_build_object('max_channels', max_channels)::text,
+            HINT = 'Delete a channel first, or raise max_channels_per_client in broadcast.settings.';
+    END IF;
+
+    INSERT INTO public.main_clients_database (
+        open_channel_id, open_channel_title, open_channel_description,
+        closed_channel_id, closed_channel_title, closed_channel_description, closed_channel_donation_message,
+        sub_1_price, sub_1_time, sub_2_price, sub_2_time, sub_3_price, sub_3_time,
+        client_wallet_address, client_payout_currency, client_payout_network,
+        payout_strategy, payout_threshold_usd, payout_threshold_updated_at,
+        client_id, created_by, notification_status, notification_id
+    )
+    VALUES (
+        c.open_channel_id, c.open_channel_title, c.open_channel_description,
+        c.closed_channel_id, c.closed_channel_title, c.closed_channel_description, c.closed_channel_donation_message,
+        c.sub_1_price, c.sub_1_time, c.sub_2_price, c.sub_2_time, c.sub_3_price, c.sub_3_time,
+        c.client_wallet_address, c.client_payout_currency, c.client_payout_network,
+        c.payout_strategy, c.payout_threshold_usd, c.payout_threshold_updated_at,
+        register_channel.client_id, register_channel.created_by, c.notification_status, c.notification_id
+    );
+    RETURN (
+        SELECT b.id FROM public.broadcast_manager AS b
+        WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+    );
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.register_channel(uuid, text, jsonb) IS
+'Registers a channel for a client, within the limit, and gives the broadcast_id that the database made for it.';
+REVOKE ALL ON FUNCTION broadcast.register_channel(uuid, text, jsonb) FROM public;

@@ -1,0 +1,306 @@
+CREATE OR REPLACE FUNCTION broadcast.find_integrity_violations()
+RETURNS TABLE (
+    check_name text,
+    severity text,
+    client_id uuid,
+    open_channel_id text,
+    closed_channel_id text,
+    broadcast_id uuid,
+    detail text,
+    remedy text
+)
+LANGUAGE sql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- Everything that breaks "each channel has exactly one broadcast row"; no row comes back when all is well.
+-- Runs on any copy of the database, upgraded or not, with SELECT on the two tables, and changes nothing:
+--   psql "$DATABASE_URL" -f sql/checks/verify_broadcast_integrity.sql
+-- The body of broadcast.find_integrity_violations() is this query (a test compares them).
+WITH
+unique_wanted (table_name, index_name, column_names, may_be_implied) AS (
+    VALUES
+    ('main_clients_database', 'main_clients_database_pair_key', ARRAY['closed_channel_id', 'open_channel_id'], TRUE),
+    (
+        'main_clients_database', 'main_clients_database_client_id_pair_key',
+        ARRAY['client_id', 'closed_channel_id', 'open_channel_id'], FALSE
+    ),
+    ('broadcast_manager', 'broadcast_manager_pair_key', ARRAY['closed_channel_id', 'open_channel_id'], FALSE)
+),
+
+unique_found AS (
+    SELECT
+        i.indrelid,
+        array_agg(a.attname::text ORDER BY a.attname) AS column_names
+    FROM pg_catalog.pg_index AS i
+    INNER JOIN pg_catalog.pg_attribute AS a
+        ON i.indrelid = a.attrelid AND a.attnum = ANY ((i.indkey::smallint [])[0:i.indnkeyatts - 1])
+    WHERE
+        i.indrelid IN (to_regclass('public.main_clients_database'), to_regclass('public.broadcast_manager'))
+        AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+    GROUP BY i.indexrelid, i.indrelid
+),
+
+unique_missing AS (
+    SELECT
+        u.table_name,
+        u.index_name,
+        u.column_names
+    FROM unique_wanted AS u
+    WHERE NOT EXISTS (
+        SELECT FROM unique_found AS f
+        WHERE
+            f.indrelid = to_regclass('public.' || u.table_name)
+            AND (u.column_names = f.column_names OR (u.may_be_implied AND u.column_names @> f.column_names))
+    )
+),
+
+-- Both directions and the owners in one pass over the two tables.
+misfits AS (
+    SELECT
+        b.id AS broadcast_id,
+        b.client_id AS broadcast_client_id,
+        CASE
+            WHEN b.id IS NULL THEN 'channel_without_broadcast'
+            WHEN c.is_channel IS NULL THEN 'broadcast_without_channel'
+            ELSE 'owner_mismatch'
+        END AS check_name,
+        CASE WHEN c.is_channel THEN c.client_id ELSE b.client_id END AS client_id,
+        coalesce(c.open_channel_id, b.open_channel_id) AS open_channel_id,
+        coalesce(c.closed_channel_id, b.closed_channel_id) AS closed_channel_id
+    FROM (
+        SELECT
+            TRUE AS is_channel,
+            m.client_id,
+            m.open_channel_id::text AS open_channel_id,
+            m.closed_channel_id::text AS closed_channel_id
+        FROM public.main_clients_database AS m
+    ) AS c
+    FULL JOIN public.broadcast_manager AS b
+        ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+    WHERE b.id IS NULL OR c.is_channel IS NULL OR c.client_id IS DISTINCT FROM b.client_id
+),
+
+rows_found AS (
+    SELECT
+        m.check_name,
+        m.client_id,
+        m.open_channel_id,
+        m.closed_channel_id,
+        m.broadcast_id,
+        CASE m.check_name
+            WHEN 'channel_without_broadcast' THEN 'The channel has no broadcast row: its owner sees "Not Configured".'
+            WHEN 'broadcast_without_channel' THEN 'No channel has this pair: the channel was deleted or its pair was edited.'
+            ELSE format(
+                'The channel belongs to %s, its broadcast row to %s.',
+                m.client_id, coalesce(m.broadcast_client_id::text, 'nobody')
+            )
+        END AS detail,
+        CASE m.check_name
+            WHEN 'channel_without_broadcast' THEN 'broadcast-manager backfill, or in psql: CALL broadcast.backfill_broadcasts();'
+            WHEN 'broadcast_without_channel'
+                THEN 'broadcast-manager upgrade, or in psql: CALL broadcast.repair_broadcasts(); the row goes to the quarantine.'
+            ELSE 'broadcast-manager upgrade, or in psql: CALL broadcast.repair_broadcasts(); the old row is kept in the quarantine.'
+        END AS remedy
+    FROM misfits AS m
+    UNION ALL
+    SELECT
+        'duplicate_broadcast',
+        NULL,
+        b.open_channel_id,
+        b.closed_channel_id,
+        NULL,
+        format('%s broadcast rows for one pair.', count(*)),
+        'broadcast-manager upgrade, or in psql: SELECT broadcast.quarantine_duplicate_broadcasts(); the row with the most history stays, '
+        'the others go to the quarantine.'
+    FROM public.broadcast_manager AS b
+    -- A valid unique key has looked already.
+    WHERE
+        'broadcast_manager' IN (SELECT u.table_name FROM unique_missing AS u)
+        AND b.open_channel_id IS NOT NULL AND b.closed_channel_id IS NOT NULL
+    GROUP BY b.open_channel_id, b.closed_channel_id
+    HAVING count(*) > 1
+    UNION ALL
+    SELECT
+        'duplicate_channel',
+        NULL,
+        c.open_channel_id::text,
+        c.closed_channel_id::text,
+        NULL,
+        format('%s channels with one pair, of clients %s.', count(*), string_agg(c.client_id::text, ', ')),
+        'Decide which channel is right and delete the others: channels are customers'' data.'
+    FROM public.main_clients_database AS c
+    WHERE 'main_clients_database' IN (SELECT u.table_name FROM unique_missing AS u)
+    GROUP BY c.open_channel_id, c.closed_channel_id
+    HAVING count(*) > 1
+),
+
+trigger_wanted (table_name, trigger_name) AS (
+    VALUES
+    ('main_clients_database', 'create_broadcast_rows'),
+    ('broadcast_manager', 'take_over_auto_created_row'),
+    ('broadcast_manager', 'refuse_broadcast_truncate')
+),
+
+trigger_found AS (
+    SELECT
+        CASE
+            WHEN t.tgname IS NULL THEN 'trigger_missing'
+            WHEN t.tgenabled = 'D' THEN 'trigger_disabled'
+            WHEN t.tgenabled = 'R' THEN 'trigger_replica_only'
+        END AS check_name,
+        format('Trigger %s on %s.', w.trigger_name, w.table_name) AS detail,
+        CASE
+            WHEN t.tgname IS NULL
+                THEN 'broadcast-manager upgrade; if the database is at head: sql/rule/' || w.trigger_name || '.trigger.sql'
+            ELSE format('ALTER TABLE %s ENABLE TRIGGER %s; then look for what was missed.', w.table_name, w.trigger_name)
+        END AS remedy
+    FROM trigger_wanted AS w
+    LEFT JOIN pg_catalog.pg_trigger AS t
+        ON w.trigger_name = t.tgname AND t.tgrelid = to_regclass('public.' || w.table_name)
+),
+
+key_wanted (constraint_name, table_name, definition) AS (
+    VALUES
+    (
+        'broadcast_manager_client_id_pair_fkey', 'broadcast_manager',
+        'FOREIGN KEY (client_id, open_channel_id, closed_channel_id) REFERENCES '
+        'main_clients_database(client_id, open_channel_id, closed_channel_id) ON UPDATE CASCADE ON DELETE CASCADE'
+    ),
+    (
+        'main_clients_database_pair_fkey', 'main_clients_database',
+        'FOREIGN KEY (open_channel_id, closed_channel_id) REFERENCES '
+        'broadcast_manager(open_channel_id, closed_channel_id) DEFERRABLE INITIALLY DEFERRED'
+    )
+),
+
+key_found AS (
+    SELECT
+        w.constraint_name,
+        w.table_name,
+        w.definition,
+        k.oid AS key_oid,
+        k.convalidated,
+        -- NOT ENFORCED came with PostgreSQL 18; before it, to_jsonb() has no such field.
+        coalesce((to_jsonb(k) ->> 'conenforced')::boolean, TRUE) AS enforced,
+        replace(regexp_replace(pg_get_constraintdef(k.oid), ' NOT (VALID|ENFORCED)', '', 'g'), 'REFERENCES public.', 'REFERENCES ')
+            AS found_definition
+    FROM key_wanted AS w
+    LEFT JOIN pg_catalog.pg_constraint AS k
+        ON w.constraint_name = k.conname AND k.conrelid = to_regclass('public.' || w.table_name)
+),
+
+key_broken AS (
+    SELECT
+        CASE
+            WHEN f.key_oid IS NULL THEN 'key_missing'
+            WHEN f.found_definition <> f.definition THEN 'key_wrong'
+            WHEN NOT f.enforced THEN 'key_not_enforced'
+            WHEN NOT f.convalidated THEN 'key_not_validated'
+            WHEN EXISTS (
+                SELECT FROM pg_catalog.pg_trigger AS t
+                WHERE t.tgconstraint = f.key_oid AND t.tgenabled NOT IN ('O', 'A')
+            ) THEN 'key_trigger_disabled'
+        END AS check_name,
+        format('Key %s on %s.', f.constraint_name, f.table_name) AS detail,
+        CASE
+            WHEN f.key_oid IS NULL
+                THEN 'broadcast-manager upgrade; if the database is at head: sql/rule/' || f.constraint_name || '.sql'
+            WHEN f.found_definition <> f.definition
+                THEN format(
+                    'ALTER TABLE %s DROP CONSTRAINT %s; then sql/rule/%2$s.sql', f.table_name, f.constraint_name
+                )
+            WHEN NOT f.enforced
+                THEN format('ALTER TABLE %s ALTER CONSTRAINT %s ENFORCED;', f.table_name, f.constraint_name)
+            WHEN NOT f.convalidated
+                THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %s;', f.table_name, f.constraint_name)
+            ELSE 'As a superuser: ALTER TABLE main_clients_database ENABLE TRIGGER ALL; '
+                'ALTER TABLE broadcast_manager ENABLE TRIGGER ALL; then look for what was missed.'
+        END AS remedy
+    FROM key_found AS f
+),
+
+-- What a key points at must be unique by exactly its columns; that pairs are unique can be implied.
+structure_found AS (
+    SELECT
+        t.check_name,
+        t.detail,
+        t.remedy
+    FROM trigger_found AS t
+    WHERE t.check_name IS NOT NULL
+    UNION ALL
+    SELECT
+        k.check_name,
+        k.detail,
+        k.remedy
+    FROM key_broken AS k
+    WHERE k.check_name IS NOT NULL
+    UNION ALL
+    SELECT
+        'unique_key_missing',
+        format('No valid unique key on %s (%s).', u.table_name, array_to_string(u.column_names, ', ')),
+        'broadcast-manager upgrade; if the database is at head: sql/rule/' || u.index_name || '.sql'
+    FROM unique_missing AS u
+    UNION ALL
+    SELECT
+        'key_missing',
+        'No key ties a channel to its owner in registered_users.',
+        'broadcast-manager upgrade; if the database is at head: sql/rule/main_clients_database_owner_fkey.sql'
+    WHERE NOT EXISTS (
+        SELECT FROM pg_catalog.pg_constraint AS k
+        WHERE
+            k.contype = 'f'
+            AND k.conrelid = to_regclass('public.main_clients_database')
+            AND k.confrelid = to_regclass('public.registered_users')
+    )
+    UNION ALL
+    SELECT
+        'index_invalid',
+        format('Index %s on %s is not valid.', i.indexrelid::regclass, i.indrelid::regclass),
+        format('REINDEX INDEX CONCURRENTLY %s;', i.indexrelid::regclass)
+    FROM pg_catalog.pg_index AS i
+    WHERE
+        i.indrelid IN (to_regclass('public.main_clients_database'), to_regclass('public.broadcast_manager'))
+        AND NOT i.indisvalid
+    UNION ALL
+    SELECT
+        'column_nullable',
+        format('Column %s of %s takes NULL, and keys let NULL pass.', a.attname, a.attrelid::regclass),
+        format(
+            'broadcast-manager upgrade; if the database is at head: ALTER TABLE %s ALTER COLUMN %s SET NOT NULL;',
+            a.attrelid::regclass, a.attname
+        )
+    FROM pg_catalog.pg_attribute AS a
+    WHERE
+        a.attrelid IN (to_regclass('public.main_clients_database'), to_regclass('public.broadcast_manager'))
+        AND a.attname IN ('client_id', 'open_channel_id', 'closed_channel_id')
+        AND NOT a.attnotnull
+)
+
+SELECT
+    r.check_name,
+    'error' AS severity,
+    r.client_id,
+    r.open_channel_id,
+    r.closed_channel_id,
+    r.broadcast_id,
+    r.detail,
+    r.remedy
+FROM rows_found AS r
+UNION ALL
+SELECT
+    s.check_name,
+    CASE WHEN s.check_name IN ('key_not_validated', 'index_invalid') THEN 'warning' ELSE 'error' END AS severity,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    s.detail,
+    s.remedy
+FROM structure_found AS s;
+$$;
+
+COMMENT ON FUNCTION broadcast.find_integrity_violations() IS
+'Everything that breaks the rule, with its remedy; no row when each channel has exactly one broadcast row.';
+REVOKE ALL ON FUNCTION broadcast.find_integrity_violations() FROM public;

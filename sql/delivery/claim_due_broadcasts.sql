@@ -1,0 +1,53 @@
+CREATE OR REPLACE FUNCTION broadcast.claim_due_broadcasts(worker text, max_count integer)
+RETURNS TABLE (delivery_id bigint, broadcast_id uuid, client_id uuid)
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH due AS (
+        SELECT b.id
+        FROM public.broadcast_manager AS b
+        WHERE b.is_active
+            AND b.next_send_time <= now()
+            AND (
+                b.broadcast_status IN ('pending', 'completed', 'failed')
+                -- Sent by nobody: a scheduler from before the workers has ended in mid-send, or it was restored without its delivery.
+                OR (
+                    b.broadcast_status = 'in_progress'
+                    AND coalesce(b.updated_at, '-infinity') < now() - (SELECT s.claim_lease FROM broadcast.settings AS s)
+                    AND NOT EXISTS (
+                        SELECT FROM broadcast.deliveries AS d
+                        WHERE d.broadcast_id = b.id AND d.finished_at IS NULL
+                    )
+                )
+            )
+            -- While Telegram holds the bot back nobody takes what cannot be sent.
+            AND (SELECT s.next_slot FROM broadcast.bot_slot AS s) <= now() + interval '5 seconds'
+        ORDER BY b.next_send_time
+        LIMIT max_count
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE public.broadcast_manager AS b
+        SET broadcast_status = 'in_progress',
+            updated_at = now()
+        FROM due AS d
+        WHERE b.id = d.id
+        RETURNING b.id, b.client_id
+    ), taken AS (
+        INSERT INTO broadcast.deliveries AS d (broadcast_id, worker, claimed_at, lease_until)
+        SELECT c.id, claim_due_broadcasts.worker, clock_timestamp(), clock_timestamp() + s.claim_lease
+        FROM claimed AS c
+        CROSS JOIN broadcast.settings AS s
+        -- A delivery that failed in part goes on where it stopped.
+        ON CONFLICT (broadcast_id) WHERE finished_at IS NULL
+        DO UPDATE SET worker = excluded.worker, claimed_at = excluded.claimed_at, lease_until = excluded.lease_until
+        RETURNING d.id, d.broadcast_id
+    )
+    SELECT t.id, t.broadcast_id, c.client_id
+    FROM taken AS t
+    INNER JOIN claimed AS c ON t.broadcast_id = c.id;
+$$;
+
+COMMENT ON FUNCTION broadcast.claim_due_broadcasts(text, integer) IS
+'Gives a worker so many due broadcasts, at most, that no other worker has; it must be heard of again within the lease.';
+REVOKE ALL ON FUNCTION broadcast.claim_due_broadcasts(text, integer) FROM public;

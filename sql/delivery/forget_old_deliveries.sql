@@ -1,0 +1,24 @@
+CREATE OR REPLACE FUNCTION broadcast.forget_old_deliveries()
+RETURNS bigint
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH forgotten AS (
+        DELETE FROM broadcast.deliveries AS d
+        USING broadcast.settings AS s
+        WHERE d.finished_at < now() - s.history_kept
+            -- A message that still stands has to be deleted before the next one is sent, if there is to be a next one.
+            AND NOT EXISTS (
+                SELECT FROM broadcast.delivery_parts AS p
+                INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
+                WHERE p.delivery_id = d.id AND p.state = 'sent' AND p.deleted_at IS NULL
+            )
+        RETURNING d.id
+    )
+    SELECT count(*) FROM forgotten;
+$$;
+
+COMMENT ON FUNCTION broadcast.forget_old_deliveries() IS
+'Deletes finished deliveries older than the settings keep them, but for those whose messages still stand and are to be replaced.';
+REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;

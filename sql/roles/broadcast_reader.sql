@@ -1,0 +1,21 @@
+-- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even.
+DO $$
+BEGIN
+    IF to_regrole('broadcast_reader') IS NULL THEN
+        CREATE ROLE broadcast_reader NOLOGIN;
+        COMMENT ON ROLE broadcast_reader IS 'May read what broadcast-manager verify and doctor read.';
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END;
+$$;
+
+GRANT USAGE ON SCHEMA broadcast TO broadcast_reader;
+
+GRANT SELECT ON TABLE broadcast.integrity_violations TO broadcast_reader;
+
+GRANT EXECUTE ON FUNCTION
+broadcast.find_integrity_violations(),
+broadcast.metrics(),
+broadcast.check_integrity(interval)
+TO broadcast_reader;

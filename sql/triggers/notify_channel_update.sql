@@ -1,9 +1,0 @@
-CREATE TRIGGER notify_channel_update
-AFTER UPDATE ON public.main_clients_database
-REFERENCING NEW TABLE AS changed_rows
-FOR EACH STATEMENT
-WHEN (current_setting('max_prepared_transactions') = '0')
-EXECUTE FUNCTION public.notify_watchers();
-
-COMMENT ON TRIGGER notify_channel_update ON public.main_clients_database IS
-'Dashboards show an edited channel at once; not where two-phase commit is possible, which NOTIFY would break.';

@@ -1,4 +1,0 @@
-"""A Bot API server of the project's own: real HTTP, real refusals, faults to order, and a page to look at.
-
-``python -m tests.bot_api --port 8081`` serves it until it is stopped. Nothing is kept.
-"""

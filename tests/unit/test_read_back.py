@@ -1,0 +1,261 @@
+"""The thin layer on a mocked connection: what it asks, what it gives back, what it never does."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import AsyncMock, MagicMock, PropertyMock, create_autospec
+from uuid import UUID
+
+import psycopg
+import pytest
+import sqlalchemy
+from psycopg import errors as pg
+from psycopg.pq import PipelineStatus, TransactionStatus
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from pyapi import read_back
+from pyapi.channel import Channel
+from pyapi.errors import (
+    BroadcastNotFound,
+    BroadcastRuleBroken,
+    ChannelIncomplete,
+    ChannelOwnerUnknown,
+    ChannelPairTaken,
+    RuleError,
+)
+from pyapi.queries import QUERIES
+from pyapi.read_back import insert_channel, read_broadcast_id
+
+BROADCAST_ID = UUID("0b6a2c1e-93f5-4a47-9a55-6a1c0c3b7d11")
+CHANNEL = Channel(
+    open_channel_id="-1003268562225",
+    closed_channel_id="-1003253338212",
+    closed_channel_donation_message="Support us",
+    sub_1_price=Decimal("9.90"),
+    sub_1_time=30,
+    client_wallet_address="TX9abc",
+    client_payout_currency="USDT",
+    client_payout_network="TRX",
+    client_id=UUID("7e1018e4-5644-4031-a05c-4166cc877264"),
+)
+PAIR = {"open_channel_id": "-1003268562225", "closed_channel_id": "-1003253338212"}
+
+
+class Mocked:
+    """A mocked connection of one kind, and what the cursors or the connection were asked."""
+
+    def __init__(self, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.kind = kind
+        self.executed: list[tuple[str, Any]] = []
+        self.value: object = BROADCAST_ID
+        self.error: Exception | None = None
+        specs = {
+            "psycopg": psycopg.Connection,
+            "async": psycopg.AsyncConnection,
+            "sqlalchemy": sqlalchemy.Connection,
+        }
+        self.conn = MagicMock(spec=specs[kind])
+        self.conn.pgconn = SimpleNamespace(pipeline_status=PipelineStatus.OFF)
+        self.conn.info = SimpleNamespace(transaction_status=TransactionStatus.IDLE)
+        self.conn.autocommit = False
+        if kind == "sqlalchemy":
+            self.conn.execute.side_effect = self.conn.scalar.side_effect = self.execute
+        monkeypatch.setattr(read_back, "Cursor", self.cursor)
+        monkeypatch.setattr(read_back, "AsyncCursor", self.async_cursor)
+
+    def execute(self, query: object, parameters: object = None, *, prepare: bool | None = None) -> object:
+        del prepare
+        self.executed.append((str(query), parameters))
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+    def cursor(self, _conn: object, **_options: object) -> MagicMock:
+        cursor = create_autospec(psycopg.Cursor, instance=True)
+
+        def execute(query: str, parameters: object = None, *, prepare: bool | None = None) -> MagicMock:
+            self.execute(query, parameters, prepare=prepare)
+            return cast(MagicMock, cursor)
+
+        cursor.execute.side_effect = execute
+        cursor.fetchone.side_effect = lambda: self.value
+        return cast(MagicMock, cursor)
+
+    def async_cursor(self, _conn: object, **_options: object) -> SimpleNamespace:
+        return SimpleNamespace(
+            execute=AsyncMock(side_effect=self.execute),
+            fetchone=AsyncMock(side_effect=lambda: self.value),
+        )
+
+    def fail(self, kind: type[psycopg.Error], table: str, constraint: str | None) -> None:
+        """Let the next statement be refused with this report."""
+        report = SimpleNamespace(
+            message_primary="refused",
+            message_detail=None,
+            message_hint=None,
+            table_name=table,
+            constraint_name=constraint,
+        )
+        refusal = type("Refusal", (kind,), {"diag": report})("refused")
+        self.error = IntegrityError("", {}, refusal) if self.kind == "sqlalchemy" else refusal
+
+    def insert(self, channel: Channel = CHANNEL) -> UUID:
+        return self._run(lambda: insert_channel(self.conn, channel))
+
+    def read(self) -> UUID:
+        return self._run(lambda: read_broadcast_id(self.conn, *PAIR.values()))
+
+    def _run(self, call: Callable[[], Any]) -> UUID:
+        async def awaited() -> UUID:
+            return cast(UUID, await call())
+
+        return asyncio.run(awaited()) if self.kind == "async" else cast(UUID, call())
+
+
+@pytest.fixture(params=["psycopg", "async", "sqlalchemy"])
+def mocked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Mocked:
+    return Mocked(request.param, monkeypatch)
+
+
+def test_insert_and_read_back_send_the_two_named_queries(mocked: Mocked) -> None:
+    assert mocked.insert() == BROADCAST_ID
+    (insert, given), (read, pair) = mocked.executed
+    assert insert.startswith("INSERT INTO public.main_clients_database")
+    assert read.startswith("SELECT b.id")
+    assert pair == PAIR
+    assert json.loads(given["channel"])["client_id"] == str(CHANNEL.client_id)
+
+
+def test_read_sends_one_query(mocked: Mocked) -> None:
+    assert mocked.read() == BROADCAST_ID
+    assert [parameters for _, parameters in mocked.executed] == [PAIR]
+
+
+def test_nothing_is_committed_or_rolled_back(mocked: Mocked) -> None:
+    mocked.insert()
+    mocked.read()
+    for method in ("commit", "rollback", "close"):
+        getattr(mocked.conn, method).assert_not_called()
+
+
+@pytest.mark.parametrize("given", [BROADCAST_ID, str(BROADCAST_ID), BROADCAST_ID.hex])
+def test_the_id_is_a_uuid_whatever_the_loaders_give(mocked: Mocked, given: object) -> None:
+    mocked.value = given
+    assert mocked.insert() == BROADCAST_ID
+    assert type(mocked.read()) is UUID
+
+
+@pytest.mark.parametrize(
+    ("kind", "table", "constraint", "wanted"),
+    [
+        (
+            pg.UniqueViolation,
+            "main_clients_database",
+            "main_clients_database_pair_key",
+            ChannelPairTaken,
+        ),
+        (
+            pg.ForeignKeyViolation,
+            "main_clients_database",
+            "main_clients_database_client_id_fkey",
+            ChannelOwnerUnknown,
+        ),
+        (pg.NotNullViolation, "main_clients_database", None, ChannelIncomplete),
+        (
+            pg.ForeignKeyViolation,
+            "broadcast_manager",
+            "broadcast_manager_client_id_pair_fkey",
+            BroadcastRuleBroken,
+        ),
+    ],
+)
+def test_refusals_come_typed(
+    mocked: Mocked,
+    kind: type[psycopg.Error],
+    table: str,
+    constraint: str | None,
+    wanted: type[RuleError],
+) -> None:
+    mocked.fail(kind, table, constraint)
+    with pytest.raises(wanted):
+        mocked.insert()
+
+
+def test_no_row_is_told_with_the_pair(mocked: Mocked) -> None:
+    mocked.value = None
+    with pytest.raises(BroadcastNotFound, match="-1003268562225, -1003253338212"):
+        mocked.read()
+
+
+@pytest.mark.parametrize("mocked", ["psycopg", "async"], indirect=True)
+def test_a_new_pipeline_is_opened_and_a_running_one_joined(mocked: Mocked) -> None:
+    mocked.insert()
+    mocked.conn.pipeline.assert_called_once_with()
+    mocked.conn.pgconn.pipeline_status = PipelineStatus.ON
+    mocked.insert()
+    mocked.conn.pipeline.assert_called_once_with()
+
+
+@pytest.mark.parametrize("mocked", ["psycopg", "async"], indirect=True)
+def test_autocommit_sends_its_transaction_along_and_ends_it_after_an_error(mocked: Mocked) -> None:
+    mocked.conn.autocommit = True
+    mocked.insert()
+    assert [query.split()[0] for query, _ in mocked.executed] == [
+        "BEGIN",
+        "INSERT",
+        "SELECT",
+        "COMMIT",
+    ]
+    mocked.conn.rollback.assert_not_called()
+    mocked.conn.pipeline.side_effect = psycopg.OperationalError("no pipeline")
+    mocked.conn.info = MagicMock(spec=["transaction_status"])
+    type(mocked.conn.info).transaction_status = PropertyMock(
+        side_effect=[TransactionStatus.IDLE, TransactionStatus.INERROR]
+    )
+    with pytest.raises(psycopg.OperationalError):
+        mocked.insert()
+    mocked.conn.rollback.assert_called_once_with()
+
+
+@pytest.mark.parametrize("autoflush", [True, False])
+def test_a_session_flushes_first_if_it_has_autoflush(autoflush: bool) -> None:
+    session = MagicMock(spec=Session, autoflush=autoflush)
+    session.connection.return_value = conn = MagicMock(spec=sqlalchemy.Connection)
+    conn.scalar.return_value = BROADCAST_ID
+    assert insert_channel(session, CHANNEL) == BROADCAST_ID
+    assert session.flush.called is autoflush
+    session.commit.assert_not_called()
+
+
+def test_another_kind_of_connection_is_refused() -> None:
+    with pytest.raises(TypeError, match="not a psycopg or SQLAlchemy connection or session: str"):
+        insert_channel(cast(Any, "postgresql://"), CHANNEL)
+
+
+def test_a_channel_as_json_keeps_prices_and_times_exact() -> None:
+    channel = replace(
+        CHANNEL,
+        payout_threshold_usd=Decimal("0.10"),
+        payout_threshold_updated_at=datetime(2025, 11, 14, 12, tzinfo=UTC),
+    )
+    given = json.loads(channel.as_json())
+    assert given["sub_1_price"] == "9.90"
+    assert given["payout_threshold_usd"] == "0.10"
+    assert given["payout_threshold_updated_at"] == "2025-11-14T12:00:00+00:00"
+    assert (given["payout_strategy"], given["notification_status"]) == ("instant", False)
+    assert given["sub_2_price"] is None
+
+
+def test_a_channel_takes_no_other_kind_of_value() -> None:
+    with pytest.raises(TypeError, match="a channel holds no bytes"):
+        replace(CHANNEL, created_by=cast(Any, b"me")).as_json()
+
+
+def test_the_queries_of_this_module_exist() -> None:
+    assert {"insert_channel", "read_broadcast_id"} <= QUERIES.keys()
