@@ -176,16 +176,14 @@ SELECT broadcast.delete_channel(
 SELECT
     b.open_channel_id,
     b.closed_channel_id
-FROM broadcast.request_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid))
-CROSS JOIN broadcast.client_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
+FROM broadcast.request_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
 
 -- name: reactivate_broadcast
 -- Switches a broadcast on again, and gives the ids of its channel.
 SELECT
     b.open_channel_id,
     b.closed_channel_id
-FROM broadcast.reactivate_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid))
-CROSS JOIN broadcast.client_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
+FROM broadcast.reactivate_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
 
 -- name: read_broadcast
 -- A client's own broadcast; the database refuses any other.

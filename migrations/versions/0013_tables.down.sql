@@ -1,6 +1,7 @@
 DROP TABLE broadcast.integrity_check;
 DROP TABLE broadcast.watchers;
 DROP TABLE broadcast.bot_slot;
+DROP TABLE broadcast.switched_off;
 
 -- What was sent where is nowhere else: it stays, and so do the settings, until somebody removes them.
 DO $$

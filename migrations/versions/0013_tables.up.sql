@@ -58,6 +58,23 @@ COMMENT ON COLUMN broadcast.operators.user_id IS
 COMMENT ON CONSTRAINT operators_user_id_fkey ON broadcast.operators IS
 'Who is deleted is no operator any more.';
 
+-- No column of broadcast_manager: a further one would break every COPY into it that names no columns. No foreign key: fixtures
+-- that truncate the platform's tables would have to name a third.
+CREATE TABLE broadcast.switched_off (
+    broadcast_id uuid PRIMARY KEY,
+    reason text NOT NULL CHECK (reason IN ('failures', 'owner', 'operator')),
+    switched_off_at timestamptz NOT NULL DEFAULT now()
+);
+
+COMMENT ON TABLE broadcast.switched_off IS
+'Why a broadcast is off; counts only while the broadcast''s is_active is false.';
+COMMENT ON COLUMN broadcast.switched_off.broadcast_id IS
+'Which broadcast.';
+COMMENT ON COLUMN broadcast.switched_off.reason IS
+'failures: as many in a row as the settings allow; owner: paused by the client; operator: by whoever looks after the platform.';
+COMMENT ON COLUMN broadcast.switched_off.switched_off_at IS
+'When it was switched off.';
+
 -- No foreign key to broadcast_manager: what was sent stays known when the channel is gone, and a key would be in the way of
 -- fixtures that truncate the two tables.
 CREATE TABLE broadcast.deliveries (
@@ -195,7 +212,7 @@ CREATE TABLE broadcast.integrity_check (
     duration interval NOT NULL,
     channels bigint NOT NULL,
     broadcasts bigint NOT NULL,
-    switched_off bigint NOT NULL,
+    switched_off jsonb NOT NULL,
     failing bigint NOT NULL,
     attempts_successful bigint NOT NULL,
     attempts_failed bigint NOT NULL,
@@ -207,7 +224,7 @@ COMMENT ON TABLE broadcast.integrity_check IS
 COMMENT ON COLUMN broadcast.integrity_check.duration IS
 'How long the check took.';
 COMMENT ON COLUMN broadcast.integrity_check.switched_off IS
-'Broadcasts that are not active.';
+'How many broadcasts are off, by reason.';
 COMMENT ON COLUMN broadcast.integrity_check.failing IS
 'Broadcasts that are active and failed when they were last sent.';
 COMMENT ON COLUMN broadcast.integrity_check.attempts_successful IS

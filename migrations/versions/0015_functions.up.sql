@@ -1,3 +1,721 @@
+CREATE OR REPLACE FUNCTION broadcast.finite(moment timestamptz)
+RETURNS timestamptz
+LANGUAGE sql
+IMMUTABLE
+STRICT
+-- No SET clause: it would keep the planner from inlining the body. Whoever calls this pins the path.
+AS $$
+    SELECT CASE WHEN isfinite(moment) THEN moment END;
+$$;
+
+COMMENT ON FUNCTION broadcast.finite(timestamptz) IS
+'The moment; NULL for infinity, which no client can show.';
+REVOKE ALL ON FUNCTION broadcast.finite(timestamptz) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.refuse_broadcast(broadcast_id uuid)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = broadcast_id) THEN
+        RAISE EXCEPTION 'broadcast % belongs to another client', broadcast_id USING ERRCODE = 'BM011';
+    END IF;
+    RAISE EXCEPTION 'there is no broadcast %', broadcast_id USING ERRCODE = 'BM010';
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.refuse_broadcast(uuid) IS
+'Says why a client''s broadcast was not found: it is another client''s (BM011), or there is none (BM010).';
+REVOKE ALL ON FUNCTION broadcast.refuse_broadcast(uuid) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.off_reason(b public.broadcast_manager)
+RETURNS text
+LANGUAGE sql
+STABLE
+STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN b.is_active IS NOT TRUE THEN coalesce(
+        (SELECT s.reason FROM broadcast.switched_off AS s WHERE s.broadcast_id = b.id), 'other'
+    ) END;
+$$;
+
+COMMENT ON FUNCTION broadcast.off_reason(public.broadcast_manager) IS
+'Why the broadcast is off: failures, owner, operator, or other where another program did it; NULL while it is on.';
+REVOKE ALL ON FUNCTION broadcast.off_reason(public.broadcast_manager) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.switch_off(broadcast_id uuid, reason text)
+RETURNS void
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO broadcast.switched_off AS s (broadcast_id, reason)
+    VALUES (switch_off.broadcast_id, switch_off.reason)
+    ON CONFLICT ON CONSTRAINT switched_off_pkey DO UPDATE SET reason = excluded.reason, switched_off_at = now();
+    UPDATE public.broadcast_manager AS b
+    SET is_active = FALSE,
+        updated_at = now()
+    WHERE b.id = switch_off.broadcast_id AND b.is_active IS NOT FALSE;
+$$;
+
+COMMENT ON FUNCTION broadcast.switch_off(uuid, text) IS
+'Switches a broadcast off and keeps why: failures, owner or operator. What is being sent is finished.';
+REVOKE ALL ON FUNCTION broadcast.switch_off(uuid, text) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.broadcast_state(b public.broadcast_manager)
+RETURNS text
+LANGUAGE sql
+STABLE
+STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN b.broadcast_status = 'in_progress' THEN 'sending'
+        WHEN b.is_active IS NOT TRUE THEN 'off'
+        WHEN b.broadcast_status = 'skipped' THEN 'skipped'
+        WHEN b.next_send_time <= now() THEN 'queued'
+        WHEN b.broadcast_status = 'failed' THEN coalesce(
+            (
+                SELECT 'unknown'
+                FROM (
+                    SELECT d.outcome FROM broadcast.deliveries AS d
+                    WHERE d.broadcast_id = b.id
+                    ORDER BY d.id DESC
+                    LIMIT 1
+                ) AS last
+                WHERE last.outcome = 'unknown'
+            ), 'failed'
+        )
+        WHEN b.broadcast_status = 'completed' THEN 'sent'
+        ELSE 'scheduled'
+    END;
+$$;
+
+COMMENT ON FUNCTION broadcast.broadcast_state(public.broadcast_manager) IS
+'What people are told of a broadcast: sending, off, skipped, queued, failed, unknown, sent or scheduled.';
+REVOKE ALL ON FUNCTION broadcast.broadcast_state(public.broadcast_manager) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.retry_after_seconds(b public.broadcast_manager)
+RETURNS integer
+LANGUAGE sql
+VOLATILE
+STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- The clock, not now(): a transaction may have begun long ago.
+    -- A trigger in the future, by a clock that was wrong, counts as one of now.
+    SELECT CASE
+        WHEN b.last_manual_trigger_time > clock_timestamp() - s.manual_trigger_interval
+            THEN ceil(extract(
+                EPOCH FROM least(b.last_manual_trigger_time, clock_timestamp()) + s.manual_trigger_interval - clock_timestamp()
+            ))::integer
+        ELSE 0
+    END
+    FROM broadcast.settings AS s;
+$$;
+
+COMMENT ON FUNCTION broadcast.retry_after_seconds(public.broadcast_manager) IS
+'Seconds until the broadcast may be triggered by hand again; 0 when it may now.';
+REVOKE ALL ON FUNCTION broadcast.retry_after_seconds(public.broadcast_manager) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.client_broadcast(broadcast_id uuid, client_id uuid)
+RETURNS TABLE (
+    open_channel_id text,
+    closed_channel_id text,
+    broadcast_status text,
+    state text,
+    off_reason text,
+    retry_after_seconds integer,
+    is_active boolean,
+    next_send_time timestamptz,
+    last_sent_time timestamptz,
+    last_manual_trigger_time timestamptz,
+    manual_trigger_count bigint,
+    total_broadcasts bigint,
+    successful_broadcasts bigint,
+    failed_broadcasts bigint,
+    consecutive_failures bigint,
+    last_error_message text,
+    last_error_time timestamptz
+)
+LANGUAGE plpgsql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- Some copies have times without a zone, in UTC.
+SET timezone = 'UTC'
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT
+        b.open_channel_id::text,
+        b.closed_channel_id::text,
+        b.broadcast_status::text,
+        broadcast.broadcast_state(b),
+        broadcast.off_reason(b),
+        coalesce(broadcast.retry_after_seconds(b), 0),
+        b.is_active,
+        broadcast.finite(b.next_send_time),
+        broadcast.finite(b.last_sent_time),
+        broadcast.finite(b.last_manual_trigger_time),
+        coalesce(b.manual_trigger_count, 0)::bigint,
+        coalesce(b.total_broadcasts, 0)::bigint,
+        coalesce(b.successful_broadcasts, 0)::bigint,
+        coalesce(b.failed_broadcasts, 0)::bigint,
+        coalesce(b.consecutive_failures, 0)::bigint,
+        b.last_error_message::text,
+        broadcast.finite(b.last_error_time)
+    FROM public.broadcast_manager AS b
+    WHERE b.id = client_broadcast.broadcast_id AND b.client_id = client_broadcast.client_id;
+    IF NOT FOUND THEN
+        PERFORM broadcast.refuse_broadcast(client_broadcast.broadcast_id);
+    END IF;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.client_broadcast(uuid, uuid) IS
+'How a client''s own broadcast stands; refused for any other.';
+REVOKE ALL ON FUNCTION broadcast.client_broadcast(uuid, uuid) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.request_broadcast(broadcast_id uuid, client_id uuid)
+RETURNS TABLE (open_channel_id text, closed_channel_id text)
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    b public.broadcast_manager;
+    wait integer;
+BEGIN
+    -- Held from here on: of two clicks the second one sees what the first has done.
+    SELECT m.* INTO b FROM public.broadcast_manager AS m
+    WHERE m.id = request_broadcast.broadcast_id AND m.client_id = request_broadcast.client_id
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM broadcast.refuse_broadcast(request_broadcast.broadcast_id);
+    ELSIF b.broadcast_status = 'in_progress' THEN
+        RAISE EXCEPTION 'broadcast % is being sent', b.id USING ERRCODE = 'BM013';
+    ELSIF b.is_active IS NOT TRUE THEN
+        RAISE EXCEPTION 'broadcast % is switched off', b.id
+        USING ERRCODE = 'BM012', HINT = 'Switch it on again: reactivate_broadcast().';
+    END IF;
+    wait := broadcast.retry_after_seconds(b);
+    IF wait > 0 THEN
+        RAISE EXCEPTION 'broadcast % can be triggered again in % seconds', b.id, wait
+        USING ERRCODE = 'BM014', DETAIL = jsonb_build_object('retry_after_seconds', wait)::text;
+    END IF;
+    UPDATE public.broadcast_manager AS m
+    SET broadcast_status = 'pending',
+        next_send_time = now(),
+        last_manual_trigger_time = clock_timestamp(),
+        manual_trigger_count = coalesce(m.manual_trigger_count, 0) + 1,
+        updated_at = now()
+    WHERE m.id = b.id;
+    -- What an earlier delivery could not send is not waited for: both messages go out anew.
+    UPDATE broadcast.deliveries AS d
+    SET finished_at = now(), outcome = 'superseded'
+    WHERE d.broadcast_id = b.id AND d.finished_at IS NULL;
+    PERFORM pg_notify('broadcast_manager_due', b.id::text);
+    RETURN QUERY SELECT b.open_channel_id::text, b.closed_channel_id::text;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.request_broadcast(uuid, uuid) IS
+'Makes a client''s broadcast due now, tells the workers and gives its pair; refused when it is off, being sent, or too soon.';
+REVOKE ALL ON FUNCTION broadcast.request_broadcast(uuid, uuid) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.reactivate_broadcast(broadcast_id uuid, client_id uuid)
+RETURNS TABLE (open_channel_id text, closed_channel_id text)
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    UPDATE public.broadcast_manager AS b
+    SET is_active = true,
+        consecutive_failures = 0,
+        updated_at = now()
+    WHERE b.id = reactivate_broadcast.broadcast_id AND b.client_id = reactivate_broadcast.client_id
+    RETURNING b.open_channel_id::text, b.closed_channel_id::text;
+    IF NOT FOUND THEN
+        PERFORM broadcast.refuse_broadcast(reactivate_broadcast.broadcast_id);
+    END IF;
+    DELETE FROM broadcast.switched_off AS s WHERE s.broadcast_id = reactivate_broadcast.broadcast_id;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid) IS
+'Switches a client''s broadcast on again and forgets its failures in a row; gives its pair. What is overdue goes out next.';
+REVOKE ALL ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.claim_due_broadcasts(worker text, max_count integer)
+RETURNS TABLE (delivery_id bigint, broadcast_id uuid, client_id uuid)
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH due AS (
+        SELECT b.id
+        FROM public.broadcast_manager AS b
+        WHERE b.is_active
+            AND b.next_send_time <= now()
+            AND (
+                b.broadcast_status IN ('pending', 'completed', 'failed')
+                -- Sent by nobody: a scheduler from before the workers has ended in mid-send, or it was restored without its delivery.
+                OR (
+                    b.broadcast_status = 'in_progress'
+                    AND coalesce(b.updated_at, '-infinity') < now() - (SELECT s.claim_lease FROM broadcast.settings AS s)
+                    AND NOT EXISTS (
+                        SELECT FROM broadcast.deliveries AS d
+                        WHERE d.broadcast_id = b.id AND d.finished_at IS NULL
+                    )
+                )
+            )
+            -- While Telegram holds the bot back nobody takes what cannot be sent.
+            AND (SELECT s.next_slot FROM broadcast.bot_slot AS s) <= now() + interval '5 seconds'
+        ORDER BY b.next_send_time
+        LIMIT max_count
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE public.broadcast_manager AS b
+        SET broadcast_status = 'in_progress',
+            updated_at = now()
+        FROM due AS d
+        WHERE b.id = d.id
+        RETURNING b.id, b.client_id
+    ), taken AS (
+        INSERT INTO broadcast.deliveries AS d (broadcast_id, worker, claimed_at, lease_until)
+        SELECT c.id, claim_due_broadcasts.worker, clock_timestamp(), clock_timestamp() + s.claim_lease
+        FROM claimed AS c
+        CROSS JOIN broadcast.settings AS s
+        -- A delivery that failed in part goes on where it stopped.
+        ON CONFLICT (broadcast_id) WHERE finished_at IS NULL
+        DO UPDATE SET worker = excluded.worker, claimed_at = excluded.claimed_at, lease_until = excluded.lease_until
+        RETURNING d.id, d.broadcast_id
+    )
+    SELECT t.id, t.broadcast_id, c.client_id
+    FROM taken AS t
+    INNER JOIN claimed AS c ON t.broadcast_id = c.id;
+$$;
+
+COMMENT ON FUNCTION broadcast.claim_due_broadcasts(text, integer) IS
+'Gives a worker so many due broadcasts, at most, that no other worker has; it must be heard of again within the lease.';
+REVOKE ALL ON FUNCTION broadcast.claim_due_broadcasts(text, integer) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.messages_to_delete(delivery_id bigint)
+RETURNS TABLE (chat_id text, message_id bigint)
+LANGUAGE sql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT p.chat_id, p.message_id
+    FROM broadcast.deliveries AS d
+    INNER JOIN broadcast.deliveries AS earlier ON d.broadcast_id = earlier.broadcast_id AND earlier.id < d.id
+    INNER JOIN broadcast.delivery_parts AS p ON earlier.id = p.delivery_id AND p.state = 'sent' AND p.deleted_at IS NULL
+    WHERE d.id = messages_to_delete.delivery_id
+    UNION
+    -- Sent before there was a history: where it was sent is not known, so by the pair of today.
+    SELECT v.chat_id, v.message_id
+    FROM broadcast.deliveries AS d
+    INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
+    CROSS JOIN LATERAL (
+        VALUES
+            ('open', b.open_channel_id::text, b.last_open_message_id::bigint),
+            ('closed', b.closed_channel_id::text, b.last_closed_message_id::bigint)
+    ) AS v (part, chat_id, message_id)
+    WHERE d.id = messages_to_delete.delivery_id
+        AND v.message_id IS NOT NULL
+        AND NOT EXISTS (
+            SELECT FROM broadcast.deliveries AS e
+            INNER JOIN broadcast.delivery_parts AS p ON e.id = p.delivery_id
+            WHERE e.broadcast_id = b.id AND p.part = v.part AND p.state = 'sent'
+        );
+$$;
+
+COMMENT ON FUNCTION broadcast.messages_to_delete(bigint) IS
+'The messages of earlier deliveries of the same broadcast that still stand, with the chat they were sent to.';
+REVOKE ALL ON FUNCTION broadcast.messages_to_delete(bigint) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.record_message_deleted(chat_id text, message_id bigint)
+RETURNS void
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE broadcast.delivery_parts AS p
+    SET deleted_at = now()
+    WHERE p.chat_id = record_message_deleted.chat_id AND p.message_id = record_message_deleted.message_id;
+$$;
+
+COMMENT ON FUNCTION broadcast.record_message_deleted(text, bigint) IS
+'Notes that a message no longer stands in its chat.';
+REVOKE ALL ON FUNCTION broadcast.record_message_deleted(text, bigint) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.intend_part(delivery_id bigint, worker text, part text)
+RETURNS TABLE (
+    attempt integer,
+    send_at timestamptz,
+    chat_id text,
+    open_channel_id text,
+    open_channel_title text,
+    open_channel_description text,
+    closed_channel_id text,
+    closed_channel_title text,
+    closed_channel_description text,
+    closed_channel_donation_message text,
+    sub_1_price numeric,
+    sub_1_time bigint,
+    sub_2_price numeric,
+    sub_2_time bigint,
+    sub_3_price numeric,
+    sub_3_time bigint
+)
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- By the keys, even where the statistics still call the history empty.
+SET enable_seqscan = off
+-- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    s broadcast.settings;
+    c public.main_clients_database;
+    slot timestamptz := clock_timestamp();
+    to_chat text;
+    number integer;
+BEGIN
+    SELECT m.* INTO s FROM broadcast.settings AS m;
+    PERFORM FROM broadcast.deliveries AS d
+    WHERE d.id = intend_part.delivery_id AND d.worker = intend_part.worker AND d.finished_at IS NULL
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN; -- The lease had run out, and the broadcast is somebody else's.
+    END IF;
+    SELECT m.* INTO c
+    FROM broadcast.deliveries AS d
+    INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
+    INNER JOIN public.main_clients_database AS m
+        ON b.open_channel_id = m.open_channel_id AND b.closed_channel_id = m.closed_channel_id
+    WHERE d.id = intend_part.delivery_id;
+    IF NOT FOUND THEN
+        RETURN; -- The channel was deleted.
+    END IF;
+    IF EXISTS (
+        SELECT FROM broadcast.delivery_parts AS p
+        WHERE p.delivery_id = intend_part.delivery_id AND p.part = intend_part.part AND p.state <> 'failed'
+    ) THEN
+        RETURN;
+    END IF;
+    to_chat := CASE intend_part.part WHEN 'open' THEN c.open_channel_id ELSE c.closed_channel_id END;
+
+    IF s.messages_per_second IS NOT NULL OR s.chat_interval IS NOT NULL THEN
+        -- The lock on the one row also keeps two workers from giving one chat the same moment.
+        SELECT greatest(b.next_slot, slot) INTO slot FROM broadcast.bot_slot AS b FOR UPDATE;
+        UPDATE broadcast.bot_slot
+        SET next_slot = slot + coalesce(interval '1 second' / s.messages_per_second::double precision, interval '0');
+        SELECT greatest(slot, max(p.send_at) + s.chat_interval) INTO slot
+        FROM broadcast.delivery_parts AS p
+        WHERE p.chat_id = to_chat AND p.send_at > slot - s.chat_interval;
+    ELSE
+        -- Telegram's retry_after is obeyed without limits of our own, too.
+        SELECT greatest(b.next_slot, slot) INTO slot FROM broadcast.bot_slot AS b;
+    END IF;
+
+    INSERT INTO broadcast.delivery_parts AS made (delivery_id, part, attempt, chat_id, send_at)
+    SELECT intend_part.delivery_id, intend_part.part, coalesce(max(p.attempt), 0) + 1, to_chat, slot
+    FROM broadcast.delivery_parts AS p
+    WHERE p.delivery_id = intend_part.delivery_id AND p.part = intend_part.part
+    RETURNING made.attempt INTO number;
+    UPDATE broadcast.deliveries AS d SET lease_until = slot + s.claim_lease WHERE d.id = intend_part.delivery_id;
+
+    RETURN QUERY SELECT
+        number, slot, to_chat,
+        c.open_channel_id::text, c.open_channel_title::text, c.open_channel_description::text,
+        c.closed_channel_id::text, c.closed_channel_title::text, c.closed_channel_description::text,
+        c.closed_channel_donation_message::text,
+        c.sub_1_price::numeric, c.sub_1_time::bigint,
+        c.sub_2_price::numeric, c.sub_2_time::bigint,
+        c.sub_3_price::numeric, c.sub_3_time::bigint;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.intend_part(bigint, text, text) IS
+'Notes that a worker is about to send this part and gives what to send, where, and not before when; nothing when it must not.';
+REVOKE ALL ON FUNCTION broadcast.intend_part(bigint, text, text) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.record_part(
+    delivery_id bigint,
+    part text,
+    attempt integer,
+    outcome text,
+    message_id bigint DEFAULT NULL,
+    error_code text DEFAULT NULL,
+    error_message text DEFAULT NULL,
+    retry_after interval DEFAULT NULL
+)
+RETURNS void
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- By the keys, even where the statistics still call the history empty.
+SET enable_seqscan = off
+-- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
+SET jit = off
+AS $$
+BEGIN
+    -- Also when the lease has run out meanwhile: what is known now is better than unknown.
+    UPDATE broadcast.delivery_parts AS p
+    SET state = outcome,
+        decided_at = clock_timestamp(),
+        message_id = record_part.message_id,
+        error_code = record_part.error_code,
+        error_message = record_part.error_message
+    WHERE p.delivery_id = record_part.delivery_id
+        AND p.part = record_part.part
+        -- A record that comes late does not speak of a later attempt.
+        AND p.attempt = record_part.attempt
+        AND p.state IN ('intended', 'unknown');
+    -- Of a claim that is over: finish_broadcast() takes the message along otherwise.
+    IF outcome = 'sent' THEN
+        UPDATE public.broadcast_manager AS b
+        SET last_open_message_id = CASE part WHEN 'open' THEN record_part.message_id ELSE b.last_open_message_id END,
+            last_open_message_sent_at = CASE part WHEN 'open' THEN now() ELSE b.last_open_message_sent_at END,
+            last_closed_message_id = CASE part WHEN 'closed' THEN record_part.message_id ELSE b.last_closed_message_id END,
+            last_closed_message_sent_at = CASE part WHEN 'closed' THEN now() ELSE b.last_closed_message_sent_at END
+        FROM broadcast.deliveries AS d
+        WHERE d.id = record_part.delivery_id AND d.worker IS NULL AND b.id = d.broadcast_id;
+    END IF;
+    IF retry_after IS NOT NULL THEN
+        UPDATE broadcast.bot_slot AS s SET next_slot = greatest(s.next_slot, clock_timestamp() + retry_after);
+    END IF;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval) IS
+'Notes what became of a part: sent with its message id, failed with the reason, or unknown; retry_after holds all workers back.';
+REVOKE ALL ON FUNCTION broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.finish_broadcast(delivery_id bigint, worker text)
+RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- By the keys, even where the statistics still call the history empty.
+SET enable_seqscan = off
+-- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
+SET jit = off
+AS $$
+DECLARE
+    s broadcast.settings;
+    d broadcast.deliveries;
+    b public.broadcast_manager;
+    p broadcast.delivery_parts;
+    sent integer := 0;
+    unknown integer := 0;
+    failure broadcast.delivery_parts;
+    result text;
+BEGIN
+    SELECT m.* INTO s FROM broadcast.settings AS m;
+    SELECT m.* INTO d FROM broadcast.deliveries AS m
+    WHERE m.id = finish_broadcast.delivery_id AND m.worker = finish_broadcast.worker AND m.finished_at IS NULL
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN 'lost';
+    END IF;
+    -- Whoever ends a claim with a part still intended could not note what became of it.
+    UPDATE broadcast.delivery_parts AS m
+    SET state = 'unknown',
+        decided_at = clock_timestamp(),
+        error_code = 'not_heard_of',
+        error_message = 'The worker was not heard of again.'
+    WHERE m.delivery_id = d.id AND m.state = 'intended';
+    SELECT m.* INTO b FROM public.broadcast_manager AS m WHERE m.id = d.broadcast_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        UPDATE broadcast.deliveries AS m
+        SET finished_at = now(), outcome = 'channel_gone', worker = NULL, lease_until = NULL
+        WHERE m.id = d.id;
+        RETURN 'channel_gone';
+    END IF;
+
+    FOR p IN
+        SELECT m.* FROM broadcast.delivery_parts AS m WHERE m.delivery_id = d.id ORDER BY m.decided_at
+    LOOP
+        CASE p.state
+            WHEN 'sent' THEN
+                sent := sent + 1;
+                IF p.part = 'open' THEN
+                    b.last_open_message_id := p.message_id;
+                    b.last_open_message_sent_at := p.decided_at;
+                ELSE
+                    b.last_closed_message_id := p.message_id;
+                    b.last_closed_message_sent_at := p.decided_at;
+                END IF;
+            WHEN 'unknown' THEN
+                unknown := unknown + 1;
+            ELSE
+                NULL;
+        END CASE;
+    END LOOP;
+
+    IF sent + unknown = 2 THEN
+        result := CASE unknown WHEN 0 THEN 'sent' ELSE 'unknown' END;
+        d.outcome := result;
+        b.total_broadcasts := coalesce(b.total_broadcasts, 0) + 1;
+        b.last_sent_time := now();
+        -- What may have been sent is not repeated before its next turn.
+        b.next_send_time := now() + s.send_interval;
+        IF unknown = 0 THEN
+            b.broadcast_status := 'completed';
+            b.successful_broadcasts := coalesce(b.successful_broadcasts, 0) + 1;
+            b.consecutive_failures := 0;
+            b.last_error_message := NULL;
+            b.last_error_time := NULL;
+        ELSE
+            b.broadcast_status := 'failed';
+            b.last_error_message := 'It is not known whether the message was sent: no answer came.';
+            b.last_error_time := now();
+        END IF;
+    ELSE
+        -- The last attempt of a part that is still to be sent.
+        SELECT m.* INTO failure
+        FROM broadcast.delivery_parts AS m
+        WHERE m.delivery_id = d.id AND m.state = 'failed' AND m.decided_at >= d.claimed_at
+            AND NOT EXISTS (
+                SELECT FROM broadcast.delivery_parts AS o
+                WHERE o.delivery_id = d.id AND o.part = m.part AND o.state <> 'failed'
+            )
+        ORDER BY m.decided_at DESC
+        LIMIT 1;
+        -- What is no fault of the channel's is tried again without being counted.
+        IF NOT FOUND OR failure.error_code IN ('rate_limited', 'network', 'unauthorized', 'worker_stopped') THEN
+            result := 'released';
+            b.broadcast_status := 'pending';
+            b.next_send_time := now();
+        ELSE
+            b.broadcast_status := 'failed';
+            b.total_broadcasts := coalesce(b.total_broadcasts, 0) + 1;
+            b.failed_broadcasts := coalesce(b.failed_broadcasts, 0) + 1;
+            b.consecutive_failures := coalesce(b.consecutive_failures, 0) + 1;
+            -- Compared as seconds: an interval has an end.
+            b.next_send_time := now() + CASE
+                WHEN extract(EPOCH FROM s.retry_pause) * 2 ^ least(b.consecutive_failures - 1, 60)
+                    < extract(EPOCH FROM s.max_retry_pause)
+                    THEN s.retry_pause * 2 ^ (b.consecutive_failures - 1)
+                ELSE s.max_retry_pause
+            END;
+            b.last_error_message := failure.error_message;
+            b.last_error_time := now();
+            -- Off already: it was switched off while it was being sent, for another reason, and stays so.
+            result := CASE
+                WHEN b.is_active AND b.consecutive_failures >= s.max_consecutive_failures THEN 'switched_off' ELSE 'failed'
+            END;
+            d.outcome := CASE WHEN result = 'switched_off' OR b.is_active IS NOT TRUE THEN 'failed' END;
+        END IF;
+    END IF;
+
+    UPDATE broadcast.deliveries AS m
+    SET worker = NULL,
+        lease_until = NULL,
+        finished_at = CASE WHEN d.outcome IS NOT NULL THEN now() END,
+        outcome = d.outcome
+    WHERE m.id = d.id;
+    UPDATE public.broadcast_manager AS m
+    SET broadcast_status = b.broadcast_status,
+        next_send_time = b.next_send_time,
+        last_sent_time = b.last_sent_time,
+        total_broadcasts = b.total_broadcasts,
+        successful_broadcasts = b.successful_broadcasts,
+        failed_broadcasts = b.failed_broadcasts,
+        consecutive_failures = b.consecutive_failures,
+        last_error_message = b.last_error_message,
+        last_error_time = b.last_error_time,
+        last_open_message_id = b.last_open_message_id,
+        last_open_message_sent_at = b.last_open_message_sent_at,
+        last_closed_message_id = b.last_closed_message_id,
+        last_closed_message_sent_at = b.last_closed_message_sent_at,
+        updated_at = now()
+    WHERE m.id = b.id;
+    IF result = 'switched_off' THEN
+        PERFORM broadcast.switch_off(b.id, 'failures');
+    END IF;
+    RETURN result;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.finish_broadcast(bigint, text) IS
+'Ends a worker''s claim by what became of the parts: sent, unknown, failed, switched_off, released, channel_gone or lost.';
+REVOKE ALL ON FUNCTION broadcast.finish_broadcast(bigint, text) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.release_expired_claims()
+RETURNS integer
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    d broadcast.deliveries;
+    released integer := 0;
+BEGIN
+    FOR d IN
+        SELECT m.* FROM broadcast.deliveries AS m
+        WHERE m.finished_at IS NULL AND m.lease_until < clock_timestamp()
+        FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        BEGIN
+            PERFORM broadcast.finish_broadcast(d.id, d.worker);
+            released := released + 1;
+        EXCEPTION
+            -- One broadcast whose row takes no further count, say, is no reason to stop all the others.
+            WHEN data_exception OR integrity_constraint_violation THEN
+                RAISE WARNING 'the claim on broadcast % can not be ended: %', d.broadcast_id, SQLERRM;
+        END;
+    END LOOP;
+    RETURN released;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.release_expired_claims() IS
+'Gives back what silent workers had claimed; a part that one of them was about to send is unknown from then on.';
+REVOKE ALL ON FUNCTION broadcast.release_expired_claims() FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.forget_old_deliveries()
+RETURNS bigint
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Reasons of broadcasts that are on again, or gone.
+    DELETE FROM broadcast.switched_off AS s
+    WHERE NOT EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = s.broadcast_id AND b.is_active IS NOT TRUE);
+    WITH forgotten AS (
+        DELETE FROM broadcast.deliveries AS d
+        USING broadcast.settings AS s
+        WHERE d.finished_at < now() - s.history_kept
+            -- A message that still stands has to be deleted before the next one is sent, if there is to be a next one.
+            AND NOT EXISTS (
+                SELECT FROM broadcast.delivery_parts AS p
+                INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
+                WHERE p.delivery_id = d.id AND p.state = 'sent' AND p.deleted_at IS NULL
+            )
+        RETURNING d.id
+    )
+    SELECT count(*) FROM forgotten;
+$$;
+
+COMMENT ON FUNCTION broadcast.forget_old_deliveries() IS
+'Deletes finished deliveries older than the settings keep them, but for those whose messages still stand and are to be replaced.';
+REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.checked_channel(channel public.main_clients_database, fields jsonb)
 RETURNS public.main_clients_database
 LANGUAGE plpgsql
@@ -312,97 +1030,69 @@ COMMENT ON FUNCTION broadcast.delete_channel(uuid, text, text) IS
 REVOKE ALL ON FUNCTION broadcast.delete_channel(uuid, text, text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.client_channels(client_id uuid)
-RETURNS TABLE (
-    open_channel_id text,
-    open_channel_title text,
-    open_channel_description text,
-    closed_channel_id text,
-    closed_channel_title text,
-    closed_channel_description text,
-    closed_channel_donation_message text,
-    tier_count integer,
-    sub_1_price numeric,
-    sub_1_time smallint,
-    sub_2_price numeric,
-    sub_2_time smallint,
-    sub_3_price numeric,
-    sub_3_time smallint,
-    client_wallet_address text,
-    client_payout_currency text,
-    client_payout_network text,
-    payout_strategy text,
-    payout_threshold_usd numeric,
-    payout_threshold_updated_at timestamptz,
-    created_by text,
-    updated_at timestamptz,
-    notification_status boolean,
-    notification_id bigint,
-    broadcast_id uuid,
-    state text,
-    retry_after_seconds integer,
-    is_active boolean,
-    next_send_time timestamptz,
-    last_sent_time timestamptz,
-    total_broadcasts integer,
-    successful_broadcasts integer,
-    failed_broadcasts integer,
-    consecutive_failures integer,
-    last_error_message text,
-    last_error_time timestamptz,
-    last_manual_trigger_time timestamptz
-)
+RETURNS json
 LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- Some copies have times without a zone, in UTC.
+SET timezone = 'UTC'
 AS $$
-    SELECT
-        c.open_channel_id,
-        c.open_channel_title,
-        c.open_channel_description,
-        c.closed_channel_id,
-        c.closed_channel_title,
-        c.closed_channel_description,
-        c.closed_channel_donation_message,
-        num_nonnulls(c.sub_1_price, c.sub_2_price, c.sub_3_price),
-        c.sub_1_price,
-        c.sub_1_time,
-        c.sub_2_price,
-        c.sub_2_time,
-        c.sub_3_price,
-        c.sub_3_time,
-        c.client_wallet_address,
-        c.client_payout_currency::text,
-        c.client_payout_network::text,
-        c.payout_strategy,
-        c.payout_threshold_usd,
-        c.payout_threshold_updated_at,
-        c.created_by,
-        c.updated_at,
-        c.notification_status,
-        c.notification_id,
-        b.id,
-        CASE WHEN b.id IS NOT NULL THEN broadcast.broadcast_state(b) END,
-        CASE WHEN b.id IS NOT NULL THEN coalesce(broadcast.retry_after_seconds(b), 0) END,
-        b.is_active,
-        CASE WHEN isfinite(b.next_send_time) THEN b.next_send_time END,
-        b.last_sent_time,
-        b.total_broadcasts,
-        b.successful_broadcasts,
-        b.failed_broadcasts,
-        b.consecutive_failures,
-        b.last_error_message,
-        b.last_error_time,
-        b.last_manual_trigger_time
-    FROM public.main_clients_database AS c
-    LEFT JOIN public.broadcast_manager AS b
-        ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
-    WHERE c.client_id = client_channels.client_id
-    ORDER BY c.open_channel_title, c.open_channel_id, c.closed_channel_id;
+    SELECT json_build_object(
+        'channels', coalesce(json_agg(c ORDER BY c.open_channel_title, c.open_channel_id, c.closed_channel_id), '[]'),
+        'count', count(*),
+        'max_channels', (SELECT s.max_channels_per_client FROM broadcast.settings AS s)
+    )
+    FROM (
+        SELECT
+            c.open_channel_id::text AS open_channel_id,
+            c.open_channel_title::text AS open_channel_title,
+            c.open_channel_description::text AS open_channel_description,
+            c.closed_channel_id::text AS closed_channel_id,
+            c.closed_channel_title::text AS closed_channel_title,
+            c.closed_channel_description::text AS closed_channel_description,
+            c.closed_channel_donation_message::text AS closed_channel_donation_message,
+            num_nonnulls(c.sub_1_price, c.sub_2_price, c.sub_3_price) AS tier_count,
+            nullif(c.sub_1_price::numeric, 'NaN') AS sub_1_price,
+            c.sub_1_time::bigint AS sub_1_time,
+            nullif(c.sub_2_price::numeric, 'NaN') AS sub_2_price,
+            c.sub_2_time::bigint AS sub_2_time,
+            nullif(c.sub_3_price::numeric, 'NaN') AS sub_3_price,
+            c.sub_3_time::bigint AS sub_3_time,
+            c.client_wallet_address::text AS client_wallet_address,
+            c.client_payout_currency::text AS client_payout_currency,
+            c.client_payout_network::text AS client_payout_network,
+            c.payout_strategy::text AS payout_strategy,
+            nullif(c.payout_threshold_usd::numeric, 'NaN') AS payout_threshold_usd,
+            broadcast.finite(c.payout_threshold_updated_at) AS payout_threshold_updated_at,
+            c.client_id,
+            c.created_by::text AS created_by,
+            broadcast.finite(c.updated_at) AS updated_at,
+            c.notification_status,
+            c.notification_id::text AS notification_id,
+            b.id AS broadcast_id,
+            CASE WHEN b.id IS NOT NULL THEN broadcast.broadcast_state(b) END AS state,
+            CASE WHEN b.id IS NOT NULL THEN broadcast.off_reason(b) END AS off_reason,
+            CASE WHEN b.id IS NOT NULL THEN coalesce(broadcast.retry_after_seconds(b), 0) END AS retry_after_seconds,
+            b.is_active,
+            broadcast.finite(b.next_send_time) AS next_send_time,
+            broadcast.finite(b.last_sent_time) AS last_sent_time,
+            b.total_broadcasts::bigint AS total_broadcasts,
+            b.successful_broadcasts::bigint AS successful_broadcasts,
+            b.failed_broadcasts::bigint AS failed_broadcasts,
+            b.consecutive_failures::bigint AS consecutive_failures,
+            b.last_error_message::text AS last_error_message,
+            broadcast.finite(b.last_error_time) AS last_error_time,
+            broadcast.finite(b.last_manual_trigger_time) AS last_manual_trigger_time
+        FROM public.main_clients_database AS c
+        LEFT JOIN public.broadcast_manager AS b
+            ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+        WHERE c.client_id = client_channels.client_id
+    ) AS c;
 $$;
 
 COMMENT ON FUNCTION broadcast.client_channels(uuid) IS
-'A client''s channels by title, each with its broadcast; NULL there where the row is missing.';
+'A client''s channels by title, each with its broadcast, how many there are and may be, as one JSON text.';
 REVOKE ALL ON FUNCTION broadcast.client_channels(uuid) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.user_of_id(user_id uuid)
@@ -419,14 +1109,16 @@ LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- Some copies have times without a zone, in UTC.
+SET timezone = 'UTC'
 AS $$
     SELECT
-        u.username,
-        u.email,
+        u.username::text,
+        u.email::text,
         coalesce(u.email_verified, FALSE),
         coalesce(u.is_active, FALSE),
-        u.created_at,
-        u.last_login,
+        u.created_at::timestamptz,
+        u.last_login::timestamptz,
         EXISTS (SELECT FROM broadcast.operators AS o WHERE o.user_id = u.user_id)
     FROM public.registered_users AS u
     WHERE u.user_id = user_of_id.user_id;
@@ -445,7 +1137,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT
         u.user_id,
-        u.password_hash
+        u.password_hash::text
     FROM public.registered_users AS u
     WHERE u.username = password_hash_of.username;
 $$;
@@ -468,649 +1160,3 @@ $$;
 COMMENT ON FUNCTION broadcast.record_login(uuid) IS
 'Notes that a user has just signed in.';
 REVOKE ALL ON FUNCTION broadcast.record_login(uuid) FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.broadcast_state(b public.broadcast_manager)
-RETURNS text
-LANGUAGE sql
-STABLE
-STRICT
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT CASE
-        WHEN b.broadcast_status = 'in_progress' THEN 'sending'
-        WHEN b.is_active IS NOT TRUE THEN 'off'
-        WHEN b.broadcast_status = 'skipped' THEN 'skipped'
-        WHEN b.next_send_time <= now() THEN 'queued'
-        WHEN b.broadcast_status = 'failed' THEN coalesce(
-            (
-                SELECT 'unknown'
-                FROM (
-                    SELECT d.outcome FROM broadcast.deliveries AS d
-                    WHERE d.broadcast_id = b.id
-                    ORDER BY d.id DESC
-                    LIMIT 1
-                ) AS last
-                WHERE last.outcome = 'unknown'
-            ), 'failed'
-        )
-        WHEN b.broadcast_status = 'completed' THEN 'sent'
-        ELSE 'scheduled'
-    END;
-$$;
-
-COMMENT ON FUNCTION broadcast.broadcast_state(public.broadcast_manager) IS
-'What people are told of a broadcast: sending, off, skipped, queued, failed, unknown, sent or scheduled.';
-REVOKE ALL ON FUNCTION broadcast.broadcast_state(public.broadcast_manager) FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.retry_after_seconds(b public.broadcast_manager)
-RETURNS integer
-LANGUAGE sql
-VOLATILE
-STRICT
-SET search_path = pg_catalog, pg_temp
-AS $$
-    -- The clock, not now(): a transaction may have begun long ago.
-    -- A trigger in the future, by a clock that was wrong, counts as one of now.
-    SELECT CASE
-        WHEN b.last_manual_trigger_time > clock_timestamp() - s.manual_trigger_interval
-            THEN ceil(extract(
-                EPOCH FROM least(b.last_manual_trigger_time, clock_timestamp()) + s.manual_trigger_interval - clock_timestamp()
-            ))::integer
-        ELSE 0
-    END
-    FROM broadcast.settings AS s;
-$$;
-
-COMMENT ON FUNCTION broadcast.retry_after_seconds(public.broadcast_manager) IS
-'Seconds until the broadcast may be triggered by hand again; 0 when it may now.';
-REVOKE ALL ON FUNCTION broadcast.retry_after_seconds(public.broadcast_manager) FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.own_broadcast(broadcast_id uuid, client_id uuid)
-RETURNS uuid
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    owner_id constant uuid := (SELECT b.client_id FROM public.broadcast_manager AS b WHERE b.id = broadcast_id);
-BEGIN
-    IF owner_id IS NULL THEN
-        RAISE EXCEPTION 'there is no broadcast %', broadcast_id USING ERRCODE = 'BM010';
-    ELSIF owner_id IS DISTINCT FROM client_id THEN
-        RAISE EXCEPTION 'broadcast % belongs to another client', broadcast_id USING ERRCODE = 'BM011';
-    END IF;
-    RETURN broadcast_id;
-END;
-$$;
-
-COMMENT ON FUNCTION broadcast.own_broadcast(uuid, uuid) IS
-'The id again when the broadcast is there and the client''s own.';
-REVOKE ALL ON FUNCTION broadcast.own_broadcast(uuid, uuid) FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.client_broadcast(broadcast_id uuid, client_id uuid)
-RETURNS TABLE (
-    open_channel_id text,
-    closed_channel_id text,
-    broadcast_status text,
-    state text,
-    retry_after_seconds integer,
-    is_active boolean,
-    next_send_time timestamptz,
-    last_sent_time timestamptz,
-    last_manual_trigger_time timestamptz,
-    manual_trigger_count integer,
-    total_broadcasts integer,
-    successful_broadcasts integer,
-    failed_broadcasts integer,
-    consecutive_failures integer,
-    last_error_message text,
-    last_error_time timestamptz
-)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT
-        b.open_channel_id,
-        b.closed_channel_id,
-        b.broadcast_status,
-        broadcast.broadcast_state(b),
-        coalesce(broadcast.retry_after_seconds(b), 0),
-        b.is_active,
-        CASE WHEN isfinite(b.next_send_time) THEN b.next_send_time END,
-        b.last_sent_time,
-        b.last_manual_trigger_time,
-        coalesce(b.manual_trigger_count, 0),
-        coalesce(b.total_broadcasts, 0),
-        coalesce(b.successful_broadcasts, 0),
-        coalesce(b.failed_broadcasts, 0),
-        coalesce(b.consecutive_failures, 0),
-        b.last_error_message,
-        b.last_error_time
-    -- The outer join has own_broadcast() asked in any case.
-    FROM broadcast.own_broadcast(client_broadcast.broadcast_id, client_broadcast.client_id) AS own (id)
-    LEFT JOIN public.broadcast_manager AS b ON own.id = b.id;
-$$;
-
-COMMENT ON FUNCTION broadcast.client_broadcast(uuid, uuid) IS
-'How a client''s own broadcast stands; refused for any other.';
-REVOKE ALL ON FUNCTION broadcast.client_broadcast(uuid, uuid) FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.request_broadcast(broadcast_id uuid, client_id uuid)
-RETURNS void
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    b public.broadcast_manager;
-    wait integer;
-BEGIN
-    PERFORM broadcast.own_broadcast(broadcast_id, client_id);
-    -- Held from here on: of two clicks the second one sees what the first has done.
-    SELECT m.* INTO b FROM public.broadcast_manager AS m
-    WHERE m.id = broadcast_id AND m.client_id = request_broadcast.client_id
-    FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no broadcast %', broadcast_id USING ERRCODE = 'BM010';
-    ELSIF b.broadcast_status = 'in_progress' THEN
-        RAISE EXCEPTION 'broadcast % is being sent', broadcast_id USING ERRCODE = 'BM013';
-    ELSIF b.is_active IS NOT TRUE THEN
-        RAISE EXCEPTION 'broadcast % is switched off', broadcast_id
-        USING ERRCODE = 'BM012', HINT = 'Switch it on again: reactivate_broadcast().';
-    END IF;
-    wait := broadcast.retry_after_seconds(b);
-    IF wait > 0 THEN
-        RAISE EXCEPTION 'broadcast % can be triggered again in % seconds', broadcast_id, wait
-        USING ERRCODE = 'BM014', DETAIL = jsonb_build_object('retry_after_seconds', wait)::text;
-    END IF;
-    UPDATE public.broadcast_manager AS m
-    SET broadcast_status = 'pending',
-        next_send_time = now(),
-        last_manual_trigger_time = clock_timestamp(),
-        manual_trigger_count = coalesce(m.manual_trigger_count, 0) + 1,
-        updated_at = now()
-    WHERE m.id = broadcast_id;
-    -- What an earlier delivery could not send is not waited for: both messages go out anew.
-    UPDATE broadcast.deliveries AS d
-    SET finished_at = now(), outcome = 'superseded'
-    WHERE d.broadcast_id = request_broadcast.broadcast_id AND d.finished_at IS NULL;
-    PERFORM pg_notify('broadcast_manager_due', broadcast_id::text);
-END;
-$$;
-
-COMMENT ON FUNCTION broadcast.request_broadcast(uuid, uuid) IS
-'Makes a client''s broadcast due now and tells the workers; refused when it is off, being sent, or too soon.';
-REVOKE ALL ON FUNCTION broadcast.request_broadcast(uuid, uuid) FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.reactivate_broadcast(broadcast_id uuid, client_id uuid)
-RETURNS void
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    UPDATE public.broadcast_manager AS m
-    SET is_active = true,
-        consecutive_failures = 0,
-        updated_at = now()
-    WHERE m.id = broadcast.own_broadcast(broadcast_id, reactivate_broadcast.client_id)
-        AND m.client_id = reactivate_broadcast.client_id;
-END;
-$$;
-
-COMMENT ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid) IS
-'Switches a client''s broadcast on again and forgets its failures in a row; what is overdue goes out next.';
-REVOKE ALL ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid) FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.claim_due_broadcasts(worker text, max_count integer)
-RETURNS TABLE (delivery_id bigint, broadcast_id uuid, client_id uuid)
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-    WITH due AS (
-        SELECT b.id
-        FROM public.broadcast_manager AS b
-        WHERE b.is_active
-            AND b.next_send_time <= now()
-            AND (
-                b.broadcast_status IN ('pending', 'completed', 'failed')
-                -- Sent by nobody: a scheduler from before the workers has ended in mid-send, or it was restored without its delivery.
-                OR (
-                    b.broadcast_status = 'in_progress'
-                    AND coalesce(b.updated_at, '-infinity') < now() - (SELECT s.claim_lease FROM broadcast.settings AS s)
-                    AND NOT EXISTS (
-                        SELECT FROM broadcast.deliveries AS d
-                        WHERE d.broadcast_id = b.id AND d.finished_at IS NULL
-                    )
-                )
-            )
-            -- While Telegram holds the bot back nobody takes what cannot be sent.
-            AND (SELECT s.next_slot FROM broadcast.bot_slot AS s) <= now() + interval '5 seconds'
-        ORDER BY b.next_send_time
-        LIMIT max_count
-        FOR NO KEY UPDATE SKIP LOCKED
-    ), claimed AS (
-        UPDATE public.broadcast_manager AS b
-        SET broadcast_status = 'in_progress',
-            updated_at = now()
-        FROM due AS d
-        WHERE b.id = d.id
-        RETURNING b.id, b.client_id
-    ), taken AS (
-        INSERT INTO broadcast.deliveries AS d (broadcast_id, worker, claimed_at, lease_until)
-        SELECT c.id, claim_due_broadcasts.worker, clock_timestamp(), clock_timestamp() + s.claim_lease
-        FROM claimed AS c
-        CROSS JOIN broadcast.settings AS s
-        -- A delivery that failed in part goes on where it stopped.
-        ON CONFLICT (broadcast_id) WHERE finished_at IS NULL
-        DO UPDATE SET worker = excluded.worker, claimed_at = excluded.claimed_at, lease_until = excluded.lease_until
-        RETURNING d.id, d.broadcast_id
-    )
-    SELECT t.id, t.broadcast_id, c.client_id
-    FROM taken AS t
-    INNER JOIN claimed AS c ON t.broadcast_id = c.id;
-$$;
-
-COMMENT ON FUNCTION broadcast.claim_due_broadcasts(text, integer) IS
-'Gives a worker so many due broadcasts, at most, that no other worker has; it must be heard of again within the lease.';
-REVOKE ALL ON FUNCTION broadcast.claim_due_broadcasts(text, integer) FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.messages_to_delete(delivery_id bigint)
-RETURNS TABLE (chat_id text, message_id bigint)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT p.chat_id, p.message_id
-    FROM broadcast.deliveries AS d
-    INNER JOIN broadcast.deliveries AS earlier ON d.broadcast_id = earlier.broadcast_id AND earlier.id < d.id
-    INNER JOIN broadcast.delivery_parts AS p ON earlier.id = p.delivery_id AND p.state = 'sent' AND p.deleted_at IS NULL
-    WHERE d.id = messages_to_delete.delivery_id
-    UNION
-    -- Sent before there was a history: where it was sent is not known, so by the pair of today.
-    SELECT v.chat_id, v.message_id
-    FROM broadcast.deliveries AS d
-    INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
-    CROSS JOIN LATERAL (
-        VALUES ('open', b.open_channel_id, b.last_open_message_id), ('closed', b.closed_channel_id, b.last_closed_message_id)
-    ) AS v (part, chat_id, message_id)
-    WHERE d.id = messages_to_delete.delivery_id
-        AND v.message_id IS NOT NULL
-        AND NOT EXISTS (
-            SELECT FROM broadcast.deliveries AS e
-            INNER JOIN broadcast.delivery_parts AS p ON e.id = p.delivery_id
-            WHERE e.broadcast_id = b.id AND p.part = v.part AND p.state = 'sent'
-        );
-$$;
-
-COMMENT ON FUNCTION broadcast.messages_to_delete(bigint) IS
-'The messages of earlier deliveries of the same broadcast that still stand, with the chat they were sent to.';
-REVOKE ALL ON FUNCTION broadcast.messages_to_delete(bigint) FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.record_message_deleted(chat_id text, message_id bigint)
-RETURNS void
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-    UPDATE broadcast.delivery_parts AS p
-    SET deleted_at = now()
-    WHERE p.chat_id = record_message_deleted.chat_id AND p.message_id = record_message_deleted.message_id;
-$$;
-
-COMMENT ON FUNCTION broadcast.record_message_deleted(text, bigint) IS
-'Notes that a message no longer stands in its chat.';
-REVOKE ALL ON FUNCTION broadcast.record_message_deleted(text, bigint) FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.intend_part(delivery_id bigint, worker text, part text)
-RETURNS TABLE (
-    attempt integer,
-    send_at timestamptz,
-    chat_id text,
-    open_channel_id text,
-    open_channel_title text,
-    open_channel_description text,
-    closed_channel_id text,
-    closed_channel_title text,
-    closed_channel_description text,
-    closed_channel_donation_message text,
-    sub_1_price numeric,
-    sub_1_time smallint,
-    sub_2_price numeric,
-    sub_2_time smallint,
-    sub_3_price numeric,
-    sub_3_time smallint
-)
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
--- By the keys, even where the statistics still call the history empty.
-SET enable_seqscan = off
--- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
-SET jit = off
-AS $$
-#variable_conflict use_column
-DECLARE
-    s broadcast.settings;
-    c public.main_clients_database;
-    slot timestamptz := clock_timestamp();
-    to_chat text;
-    number integer;
-BEGIN
-    SELECT m.* INTO s FROM broadcast.settings AS m;
-    PERFORM FROM broadcast.deliveries AS d
-    WHERE d.id = intend_part.delivery_id AND d.worker = intend_part.worker AND d.finished_at IS NULL
-    FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        RETURN; -- The lease had run out, and the broadcast is somebody else's.
-    END IF;
-    SELECT m.* INTO c
-    FROM broadcast.deliveries AS d
-    INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
-    INNER JOIN public.main_clients_database AS m
-        ON b.open_channel_id = m.open_channel_id AND b.closed_channel_id = m.closed_channel_id
-    WHERE d.id = intend_part.delivery_id;
-    IF NOT FOUND THEN
-        RETURN; -- The channel was deleted.
-    END IF;
-    IF EXISTS (
-        SELECT FROM broadcast.delivery_parts AS p
-        WHERE p.delivery_id = intend_part.delivery_id AND p.part = intend_part.part AND p.state <> 'failed'
-    ) THEN
-        RETURN;
-    END IF;
-    to_chat := CASE intend_part.part WHEN 'open' THEN c.open_channel_id ELSE c.closed_channel_id END;
-
-    IF s.messages_per_second IS NOT NULL OR s.chat_interval IS NOT NULL THEN
-        -- The lock on the one row also keeps two workers from giving one chat the same moment.
-        SELECT greatest(b.next_slot, slot) INTO slot FROM broadcast.bot_slot AS b FOR UPDATE;
-        UPDATE broadcast.bot_slot
-        SET next_slot = slot + coalesce(interval '1 second' / s.messages_per_second::double precision, interval '0');
-        SELECT greatest(slot, max(p.send_at) + s.chat_interval) INTO slot
-        FROM broadcast.delivery_parts AS p
-        WHERE p.chat_id = to_chat AND p.send_at > slot - s.chat_interval;
-    ELSE
-        -- Telegram's retry_after is obeyed without limits of our own, too.
-        SELECT greatest(b.next_slot, slot) INTO slot FROM broadcast.bot_slot AS b;
-    END IF;
-
-    INSERT INTO broadcast.delivery_parts AS made (delivery_id, part, attempt, chat_id, send_at)
-    SELECT intend_part.delivery_id, intend_part.part, coalesce(max(p.attempt), 0) + 1, to_chat, slot
-    FROM broadcast.delivery_parts AS p
-    WHERE p.delivery_id = intend_part.delivery_id AND p.part = intend_part.part
-    RETURNING made.attempt INTO number;
-    UPDATE broadcast.deliveries AS d SET lease_until = slot + s.claim_lease WHERE d.id = intend_part.delivery_id;
-
-    RETURN QUERY SELECT
-        number, slot, to_chat,
-        c.open_channel_id::text, c.open_channel_title::text, c.open_channel_description::text,
-        c.closed_channel_id::text, c.closed_channel_title::text, c.closed_channel_description::text,
-        c.closed_channel_donation_message::text,
-        c.sub_1_price, c.sub_1_time, c.sub_2_price, c.sub_2_time, c.sub_3_price, c.sub_3_time;
-END;
-$$;
-
-COMMENT ON FUNCTION broadcast.intend_part(bigint, text, text) IS
-'Notes that a worker is about to send this part and gives what to send, where, and not before when; nothing when it must not.';
-REVOKE ALL ON FUNCTION broadcast.intend_part(bigint, text, text) FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.record_part(
-    delivery_id bigint,
-    part text,
-    attempt integer,
-    outcome text,
-    message_id bigint DEFAULT NULL,
-    error_code text DEFAULT NULL,
-    error_message text DEFAULT NULL,
-    retry_after interval DEFAULT NULL
-)
-RETURNS void
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
--- By the keys, even where the statistics still call the history empty.
-SET enable_seqscan = off
--- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
-SET jit = off
-AS $$
-BEGIN
-    -- Also when the lease has run out meanwhile: what is known now is better than unknown.
-    UPDATE broadcast.delivery_parts AS p
-    SET state = outcome,
-        decided_at = clock_timestamp(),
-        message_id = record_part.message_id,
-        error_code = record_part.error_code,
-        error_message = record_part.error_message
-    WHERE p.delivery_id = record_part.delivery_id
-        AND p.part = record_part.part
-        -- A record that comes late does not speak of a later attempt.
-        AND p.attempt = record_part.attempt
-        AND p.state IN ('intended', 'unknown');
-    -- Of a claim that is over: finish_broadcast() takes the message along otherwise.
-    IF outcome = 'sent' THEN
-        UPDATE public.broadcast_manager AS b
-        SET last_open_message_id = CASE part WHEN 'open' THEN record_part.message_id ELSE b.last_open_message_id END,
-            last_open_message_sent_at = CASE part WHEN 'open' THEN now() ELSE b.last_open_message_sent_at END,
-            last_closed_message_id = CASE part WHEN 'closed' THEN record_part.message_id ELSE b.last_closed_message_id END,
-            last_closed_message_sent_at = CASE part WHEN 'closed' THEN now() ELSE b.last_closed_message_sent_at END
-        FROM broadcast.deliveries AS d
-        WHERE d.id = record_part.delivery_id AND d.worker IS NULL AND b.id = d.broadcast_id;
-    END IF;
-    IF retry_after IS NOT NULL THEN
-        UPDATE broadcast.bot_slot AS s SET next_slot = greatest(s.next_slot, clock_timestamp() + retry_after);
-    END IF;
-END;
-$$;
-
-COMMENT ON FUNCTION broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval) IS
-'Notes what became of a part: sent with its message id, failed with the reason, or unknown; retry_after holds all workers back.';
-REVOKE ALL ON FUNCTION broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval) FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.finish_broadcast(delivery_id bigint, worker text)
-RETURNS text
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
--- By the keys, even where the statistics still call the history empty.
-SET enable_seqscan = off
--- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
-SET jit = off
-AS $$
-DECLARE
-    s broadcast.settings;
-    d broadcast.deliveries;
-    b public.broadcast_manager;
-    p broadcast.delivery_parts;
-    sent integer := 0;
-    unknown integer := 0;
-    failure broadcast.delivery_parts;
-    result text;
-BEGIN
-    SELECT m.* INTO s FROM broadcast.settings AS m;
-    SELECT m.* INTO d FROM broadcast.deliveries AS m
-    WHERE m.id = finish_broadcast.delivery_id AND m.worker = finish_broadcast.worker AND m.finished_at IS NULL
-    FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        RETURN 'lost';
-    END IF;
-    -- Whoever ends a claim with a part still intended could not note what became of it.
-    UPDATE broadcast.delivery_parts AS m
-    SET state = 'unknown',
-        decided_at = clock_timestamp(),
-        error_code = 'not_heard_of',
-        error_message = 'The worker was not heard of again.'
-    WHERE m.delivery_id = d.id AND m.state = 'intended';
-    SELECT m.* INTO b FROM public.broadcast_manager AS m WHERE m.id = d.broadcast_id FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        UPDATE broadcast.deliveries AS m
-        SET finished_at = now(), outcome = 'channel_gone', worker = NULL, lease_until = NULL
-        WHERE m.id = d.id;
-        RETURN 'channel_gone';
-    END IF;
-
-    FOR p IN
-        SELECT m.* FROM broadcast.delivery_parts AS m WHERE m.delivery_id = d.id ORDER BY m.decided_at
-    LOOP
-        CASE p.state
-            WHEN 'sent' THEN
-                sent := sent + 1;
-                IF p.part = 'open' THEN
-                    b.last_open_message_id := p.message_id;
-                    b.last_open_message_sent_at := p.decided_at;
-                ELSE
-                    b.last_closed_message_id := p.message_id;
-                    b.last_closed_message_sent_at := p.decided_at;
-                END IF;
-            WHEN 'unknown' THEN
-                unknown := unknown + 1;
-            ELSE
-                NULL;
-        END CASE;
-    END LOOP;
-
-    IF sent + unknown = 2 THEN
-        result := CASE unknown WHEN 0 THEN 'sent' ELSE 'unknown' END;
-        d.outcome := result;
-        b.total_broadcasts := coalesce(b.total_broadcasts, 0) + 1;
-        b.last_sent_time := now();
-        -- What may have been sent is not repeated before its next turn.
-        b.next_send_time := now() + s.send_interval;
-        IF unknown = 0 THEN
-            b.broadcast_status := 'completed';
-            b.successful_broadcasts := coalesce(b.successful_broadcasts, 0) + 1;
-            b.consecutive_failures := 0;
-            b.last_error_message := NULL;
-            b.last_error_time := NULL;
-        ELSE
-            b.broadcast_status := 'failed';
-            b.last_error_message := 'It is not known whether the message was sent: no answer came.';
-            b.last_error_time := now();
-        END IF;
-    ELSE
-        -- The last attempt of a part that is still to be sent.
-        SELECT m.* INTO failure
-        FROM broadcast.delivery_parts AS m
-        WHERE m.delivery_id = d.id AND m.state = 'failed' AND m.decided_at >= d.claimed_at
-            AND NOT EXISTS (
-                SELECT FROM broadcast.delivery_parts AS o
-                WHERE o.delivery_id = d.id AND o.part = m.part AND o.state <> 'failed'
-            )
-        ORDER BY m.decided_at DESC
-        LIMIT 1;
-        -- What is no fault of the channel's is tried again without being counted.
-        IF NOT FOUND OR failure.error_code IN ('rate_limited', 'network', 'unauthorized', 'worker_stopped') THEN
-            result := 'released';
-            b.broadcast_status := 'pending';
-            b.next_send_time := now();
-        ELSE
-            b.broadcast_status := 'failed';
-            b.total_broadcasts := coalesce(b.total_broadcasts, 0) + 1;
-            b.failed_broadcasts := coalesce(b.failed_broadcasts, 0) + 1;
-            b.consecutive_failures := coalesce(b.consecutive_failures, 0) + 1;
-            -- Compared as seconds: an interval has an end.
-            b.next_send_time := now() + CASE
-                WHEN extract(EPOCH FROM s.retry_pause) * 2 ^ least(b.consecutive_failures - 1, 60)
-                    < extract(EPOCH FROM s.max_retry_pause)
-                    THEN s.retry_pause * 2 ^ (b.consecutive_failures - 1)
-                ELSE s.max_retry_pause
-            END;
-            b.last_error_message := failure.error_message;
-            b.last_error_time := now();
-            b.is_active := b.consecutive_failures < s.max_consecutive_failures;
-            result := CASE WHEN b.is_active THEN 'failed' ELSE 'switched_off' END;
-            d.outcome := CASE WHEN NOT b.is_active THEN 'failed' END;
-        END IF;
-    END IF;
-
-    UPDATE broadcast.deliveries AS m
-    SET worker = NULL,
-        lease_until = NULL,
-        finished_at = CASE WHEN d.outcome IS NOT NULL THEN now() END,
-        outcome = d.outcome
-    WHERE m.id = d.id;
-    UPDATE public.broadcast_manager AS m
-    SET broadcast_status = b.broadcast_status,
-        is_active = b.is_active,
-        next_send_time = b.next_send_time,
-        last_sent_time = b.last_sent_time,
-        total_broadcasts = b.total_broadcasts,
-        successful_broadcasts = b.successful_broadcasts,
-        failed_broadcasts = b.failed_broadcasts,
-        consecutive_failures = b.consecutive_failures,
-        last_error_message = b.last_error_message,
-        last_error_time = b.last_error_time,
-        last_open_message_id = b.last_open_message_id,
-        last_open_message_sent_at = b.last_open_message_sent_at,
-        last_closed_message_id = b.last_closed_message_id,
-        last_closed_message_sent_at = b.last_closed_message_sent_at,
-        updated_at = now()
-    WHERE m.id = b.id;
-    RETURN result;
-END;
-$$;
-
-COMMENT ON FUNCTION broadcast.finish_broadcast(bigint, text) IS
-'Ends a worker''s claim by what became of the parts: sent, unknown, failed, switched_off, released, channel_gone or lost.';
-REVOKE ALL ON FUNCTION broadcast.finish_broadcast(bigint, text) FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.release_expired_claims()
-RETURNS integer
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    d broadcast.deliveries;
-    released integer := 0;
-BEGIN
-    FOR d IN
-        SELECT m.* FROM broadcast.deliveries AS m
-        WHERE m.finished_at IS NULL AND m.lease_until < clock_timestamp()
-        FOR NO KEY UPDATE SKIP LOCKED
-    LOOP
-        BEGIN
-            PERFORM broadcast.finish_broadcast(d.id, d.worker);
-            released := released + 1;
-        EXCEPTION
-            -- One broadcast whose row takes no further count, say, is no reason to stop all the others.
-            WHEN data_exception OR integrity_constraint_violation THEN
-                RAISE WARNING 'the claim on broadcast % can not be ended: %', d.broadcast_id, SQLERRM;
-        END;
-    END LOOP;
-    RETURN released;
-END;
-$$;
-
-COMMENT ON FUNCTION broadcast.release_expired_claims() IS
-'Gives back what silent workers had claimed; a part that one of them was about to send is unknown from then on.';
-REVOKE ALL ON FUNCTION broadcast.release_expired_claims() FROM public;
-
-CREATE OR REPLACE FUNCTION broadcast.forget_old_deliveries()
-RETURNS bigint
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-    WITH forgotten AS (
-        DELETE FROM broadcast.deliveries AS d
-        USING broadcast.settings AS s
-        WHERE d.finished_at < now() - s.history_kept
-            -- A message that still stands has to be deleted before the next one is sent, if there is to be a next one.
-            AND NOT EXISTS (
-                SELECT FROM broadcast.delivery_parts AS p
-                INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
-                WHERE p.delivery_id = d.id AND p.state = 'sent' AND p.deleted_at IS NULL
-            )
-        RETURNING d.id
-    )
-    SELECT count(*) FROM forgotten;
-$$;
-
-COMMENT ON FUNCTION broadcast.forget_old_deliveries() IS
-'Deletes finished deliveries older than the settings keep them, but for those whose messages still stand and are to be replaced.';
-REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;

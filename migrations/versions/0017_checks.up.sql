@@ -437,7 +437,7 @@ RETURNS TABLE (
     username text,
     open_channel_id text,
     open_channel_title text,
-    consecutive_failures integer,
+    consecutive_failures bigint,
     last_error_message text,
     last_error_time timestamptz
 )
@@ -454,9 +454,9 @@ BEGIN
         u.username::text,
         b.open_channel_id::text,
         c.open_channel_title::text,
-        coalesce(b.consecutive_failures, 0),
+        coalesce(b.consecutive_failures, 0)::bigint,
         b.last_error_message::text,
-        b.last_error_time
+        b.last_error_time::timestamptz
     FROM public.broadcast_manager AS b
     LEFT JOIN public.main_clients_database AS c
         ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
@@ -512,12 +512,20 @@ BEGIN
     found.channels := (SELECT count(*) FROM public.main_clients_database);
     SELECT
         count(*),
-        count(*) FILTER (WHERE b.is_active IS NOT TRUE),
         count(*) FILTER (WHERE b.is_active AND b.broadcast_status = 'failed'),
         coalesce(sum(b.successful_broadcasts), 0),
         coalesce(sum(b.failed_broadcasts), 0)
-    INTO found.broadcasts, found.switched_off, found.failing, found.attempts_successful, found.attempts_failed
+    INTO found.broadcasts, found.failing, found.attempts_successful, found.attempts_failed
     FROM public.broadcast_manager AS b;
+    found.switched_off := (
+        SELECT coalesce(jsonb_object_agg(r.reason, r.count), '{}')
+        FROM (
+            SELECT broadcast.off_reason(b) AS reason, count(*) AS count
+            FROM public.broadcast_manager AS b
+            WHERE b.is_active IS NOT TRUE
+            GROUP BY 1
+        ) AS r
+    );
     found.violations := (
         SELECT coalesce(jsonb_object_agg(v.check_name, v.count), '{}') FROM broadcast.integrity_counts() AS v
     );
@@ -552,7 +560,6 @@ AS $$
         VALUES
         ('broadcast_manager_channels', 'Channels at the last full check.', NULL::text, NULL::text, c.channels::numeric),
         ('broadcast_manager_broadcasts', 'Broadcast rows at the last full check.', NULL, NULL, c.broadcasts),
-        ('broadcast_manager_switched_off', 'Broadcasts that are switched off, at the last full check.', NULL, NULL, c.switched_off),
         (
             'broadcast_manager_failing', 'Active broadcasts whose last send failed, at the last full check.', NULL, NULL, c.failing
         ),
@@ -573,6 +580,15 @@ AS $$
             extract(EPOCH FROM c.duration)
         )
     ) AS m (name, help, label, label_value, value)
+    UNION ALL
+    SELECT
+        'broadcast_manager_switched_off',
+        'Broadcasts that are off, by reason, at the last full check.',
+        'reason',
+        n.reason,
+        coalesce((c.switched_off ->> n.reason)::double precision, 0)
+    FROM broadcast.integrity_check AS c
+    CROSS JOIN unnest(ARRAY['failures', 'owner', 'operator', 'other']) AS n (reason)
     UNION ALL
     SELECT
         'broadcast_manager_violations',

@@ -7,7 +7,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT
         u.user_id,
-        u.password_hash
+        u.password_hash::text
     FROM public.registered_users AS u
     WHERE u.username = password_hash_of.username;
 $$;

@@ -12,14 +12,16 @@ LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- Some copies have times without a zone, in UTC.
+SET timezone = 'UTC'
 AS $$
     SELECT
-        u.username,
-        u.email,
+        u.username::text,
+        u.email::text,
         coalesce(u.email_verified, FALSE),
         coalesce(u.is_active, FALSE),
-        u.created_at,
-        u.last_login,
+        u.created_at::timestamptz,
+        u.last_login::timestamptz,
         EXISTS (SELECT FROM broadcast.operators AS o WHERE o.user_id = u.user_id)
     FROM public.registered_users AS u
     WHERE u.user_id = user_of_id.user_id;

@@ -18,12 +18,20 @@ BEGIN
     found.channels := (SELECT count(*) FROM public.main_clients_database);
     SELECT
         count(*),
-        count(*) FILTER (WHERE b.is_active IS NOT TRUE),
         count(*) FILTER (WHERE b.is_active AND b.broadcast_status = 'failed'),
         coalesce(sum(b.successful_broadcasts), 0),
         coalesce(sum(b.failed_broadcasts), 0)
-    INTO found.broadcasts, found.switched_off, found.failing, found.attempts_successful, found.attempts_failed
+    INTO found.broadcasts, found.failing, found.attempts_successful, found.attempts_failed
     FROM public.broadcast_manager AS b;
+    found.switched_off := (
+        SELECT coalesce(jsonb_object_agg(r.reason, r.count), '{}')
+        FROM (
+            SELECT broadcast.off_reason(b) AS reason, count(*) AS count
+            FROM public.broadcast_manager AS b
+            WHERE b.is_active IS NOT TRUE
+            GROUP BY 1
+        ) AS r
+    );
     found.violations := (
         SELECT coalesce(jsonb_object_agg(v.check_name, v.count), '{}') FROM broadcast.integrity_counts() AS v
     );

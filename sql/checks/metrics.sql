@@ -18,7 +18,6 @@ AS $$
         VALUES
         ('broadcast_manager_channels', 'Channels at the last full check.', NULL::text, NULL::text, c.channels::numeric),
         ('broadcast_manager_broadcasts', 'Broadcast rows at the last full check.', NULL, NULL, c.broadcasts),
-        ('broadcast_manager_switched_off', 'Broadcasts that are switched off, at the last full check.', NULL, NULL, c.switched_off),
         (
             'broadcast_manager_failing', 'Active broadcasts whose last send failed, at the last full check.', NULL, NULL, c.failing
         ),
@@ -39,6 +38,15 @@ AS $$
             extract(EPOCH FROM c.duration)
         )
     ) AS m (name, help, label, label_value, value)
+    UNION ALL
+    SELECT
+        'broadcast_manager_switched_off',
+        'Broadcasts that are off, by reason, at the last full check.',
+        'reason',
+        n.reason,
+        coalesce((c.switched_off ->> n.reason)::double precision, 0)
+    FROM broadcast.integrity_check AS c
+    CROSS JOIN unnest(ARRAY['failures', 'owner', 'operator', 'other']) AS n (reason)
     UNION ALL
     SELECT
         'broadcast_manager_violations',

@@ -4,7 +4,7 @@ RETURNS TABLE (
     username text,
     open_channel_id text,
     open_channel_title text,
-    consecutive_failures integer,
+    consecutive_failures bigint,
     last_error_message text,
     last_error_time timestamptz
 )
@@ -21,9 +21,9 @@ BEGIN
         u.username::text,
         b.open_channel_id::text,
         c.open_channel_title::text,
-        coalesce(b.consecutive_failures, 0),
+        coalesce(b.consecutive_failures, 0)::bigint,
         b.last_error_message::text,
-        b.last_error_time
+        b.last_error_time::timestamptz
     FROM public.broadcast_manager AS b
     LEFT JOIN public.main_clients_database AS c
         ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id

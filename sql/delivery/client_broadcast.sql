@@ -4,44 +4,53 @@ RETURNS TABLE (
     closed_channel_id text,
     broadcast_status text,
     state text,
+    off_reason text,
     retry_after_seconds integer,
     is_active boolean,
     next_send_time timestamptz,
     last_sent_time timestamptz,
     last_manual_trigger_time timestamptz,
-    manual_trigger_count integer,
-    total_broadcasts integer,
-    successful_broadcasts integer,
-    failed_broadcasts integer,
-    consecutive_failures integer,
+    manual_trigger_count bigint,
+    total_broadcasts bigint,
+    successful_broadcasts bigint,
+    failed_broadcasts bigint,
+    consecutive_failures bigint,
     last_error_message text,
     last_error_time timestamptz
 )
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- Some copies have times without a zone, in UTC.
+SET timezone = 'UTC'
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT
-        b.open_channel_id,
-        b.closed_channel_id,
-        b.broadcast_status,
+        b.open_channel_id::text,
+        b.closed_channel_id::text,
+        b.broadcast_status::text,
         broadcast.broadcast_state(b),
+        broadcast.off_reason(b),
         coalesce(broadcast.retry_after_seconds(b), 0),
         b.is_active,
-        CASE WHEN isfinite(b.next_send_time) THEN b.next_send_time END,
-        b.last_sent_time,
-        b.last_manual_trigger_time,
-        coalesce(b.manual_trigger_count, 0),
-        coalesce(b.total_broadcasts, 0),
-        coalesce(b.successful_broadcasts, 0),
-        coalesce(b.failed_broadcasts, 0),
-        coalesce(b.consecutive_failures, 0),
-        b.last_error_message,
-        b.last_error_time
-    -- The outer join has own_broadcast() asked in any case.
-    FROM broadcast.own_broadcast(client_broadcast.broadcast_id, client_broadcast.client_id) AS own (id)
-    LEFT JOIN public.broadcast_manager AS b ON own.id = b.id;
+        broadcast.finite(b.next_send_time),
+        broadcast.finite(b.last_sent_time),
+        broadcast.finite(b.last_manual_trigger_time),
+        coalesce(b.manual_trigger_count, 0)::bigint,
+        coalesce(b.total_broadcasts, 0)::bigint,
+        coalesce(b.successful_broadcasts, 0)::bigint,
+        coalesce(b.failed_broadcasts, 0)::bigint,
+        coalesce(b.consecutive_failures, 0)::bigint,
+        b.last_error_message::text,
+        broadcast.finite(b.last_error_time)
+    FROM public.broadcast_manager AS b
+    WHERE b.id = client_broadcast.broadcast_id AND b.client_id = client_broadcast.client_id;
+    IF NOT FOUND THEN
+        PERFORM broadcast.refuse_broadcast(client_broadcast.broadcast_id);
+    END IF;
+END;
 $$;
 
 COMMENT ON FUNCTION broadcast.client_broadcast(uuid, uuid) IS

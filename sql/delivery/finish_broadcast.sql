@@ -108,9 +108,11 @@ BEGIN
             END;
             b.last_error_message := failure.error_message;
             b.last_error_time := now();
-            b.is_active := b.consecutive_failures < s.max_consecutive_failures;
-            result := CASE WHEN b.is_active THEN 'failed' ELSE 'switched_off' END;
-            d.outcome := CASE WHEN NOT b.is_active THEN 'failed' END;
+            -- Off already: it was switched off while it was being sent, for another reason, and stays so.
+            result := CASE
+                WHEN b.is_active AND b.consecutive_failures >= s.max_consecutive_failures THEN 'switched_off' ELSE 'failed'
+            END;
+            d.outcome := CASE WHEN result = 'switched_off' OR b.is_active IS NOT TRUE THEN 'failed' END;
         END IF;
     END IF;
 
@@ -122,7 +124,6 @@ BEGIN
     WHERE m.id = d.id;
     UPDATE public.broadcast_manager AS m
     SET broadcast_status = b.broadcast_status,
-        is_active = b.is_active,
         next_send_time = b.next_send_time,
         last_sent_time = b.last_sent_time,
         total_broadcasts = b.total_broadcasts,
@@ -137,6 +138,9 @@ BEGIN
         last_closed_message_sent_at = b.last_closed_message_sent_at,
         updated_at = now()
     WHERE m.id = b.id;
+    IF result = 'switched_off' THEN
+        PERFORM broadcast.switch_off(b.id, 'failures');
+    END IF;
     RETURN result;
 END;
 $$;

@@ -4,6 +4,9 @@ LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+    -- Reasons of broadcasts that are on again, or gone.
+    DELETE FROM broadcast.switched_off AS s
+    WHERE NOT EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = s.broadcast_id AND b.is_active IS NOT TRUE);
     WITH forgotten AS (
         DELETE FROM broadcast.deliveries AS d
         USING broadcast.settings AS s

@@ -11,11 +11,11 @@ RETURNS TABLE (
     closed_channel_description text,
     closed_channel_donation_message text,
     sub_1_price numeric,
-    sub_1_time smallint,
+    sub_1_time bigint,
     sub_2_price numeric,
-    sub_2_time smallint,
+    sub_2_time bigint,
     sub_3_price numeric,
-    sub_3_time smallint
+    sub_3_time bigint
 )
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -82,7 +82,9 @@ BEGIN
         c.open_channel_id::text, c.open_channel_title::text, c.open_channel_description::text,
         c.closed_channel_id::text, c.closed_channel_title::text, c.closed_channel_description::text,
         c.closed_channel_donation_message::text,
-        c.sub_1_price, c.sub_1_time, c.sub_2_price, c.sub_2_time, c.sub_3_price, c.sub_3_time;
+        c.sub_1_price::numeric, c.sub_1_time::bigint,
+        c.sub_2_price::numeric, c.sub_2_time::bigint,
+        c.sub_3_price::numeric, c.sub_3_time::bigint;
 END;
 $$;
 

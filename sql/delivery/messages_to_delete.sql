@@ -16,7 +16,9 @@ AS $$
     FROM broadcast.deliveries AS d
     INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
     CROSS JOIN LATERAL (
-        VALUES ('open', b.open_channel_id, b.last_open_message_id), ('closed', b.closed_channel_id, b.last_closed_message_id)
+        VALUES
+            ('open', b.open_channel_id::text, b.last_open_message_id::bigint),
+            ('closed', b.closed_channel_id::text, b.last_closed_message_id::bigint)
     ) AS v (part, chat_id, message_id)
     WHERE d.id = messages_to_delete.delivery_id
         AND v.message_id IS NOT NULL

@@ -4,7 +4,7 @@ CREATE TABLE broadcast.integrity_check (
     duration interval NOT NULL,
     channels bigint NOT NULL,
     broadcasts bigint NOT NULL,
-    switched_off bigint NOT NULL,
+    switched_off jsonb NOT NULL,
     failing bigint NOT NULL,
     attempts_successful bigint NOT NULL,
     attempts_failed bigint NOT NULL,
@@ -16,7 +16,7 @@ COMMENT ON TABLE broadcast.integrity_check IS
 COMMENT ON COLUMN broadcast.integrity_check.duration IS
 'How long the check took.';
 COMMENT ON COLUMN broadcast.integrity_check.switched_off IS
-'Broadcasts that are not active.';
+'How many broadcasts are off, by reason.';
 COMMENT ON COLUMN broadcast.integrity_check.failing IS
 'Broadcasts that are active and failed when they were last sent.';
 COMMENT ON COLUMN broadcast.integrity_check.attempts_successful IS
