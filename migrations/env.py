@@ -9,7 +9,7 @@ import tenacity
 from alembic import context
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.util import CommandError
-from sqlalchemy import DDL, Column, Connection, MetaData, Table, create_engine, event, inspect, pool, select
+from sqlalchemy import DDL, Connection, Table, create_engine, event, inspect, pool
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from pyapi.database_url import DatabaseUrlError, database_url, sqlalchemy_url
@@ -17,32 +17,21 @@ from pyapi.upgrade import progress
 
 SCHEMA = "broadcast"
 VERSION_TABLE = "alembic_version"
-SCHEMA_SQL = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
-DROP_SCHEMA_SQL = """
-DO $$
-BEGIN
-    IF has_database_privilege(current_database(), 'CREATE') THEN
-        DROP SCHEMA broadcast;
-    END IF;
-EXCEPTION
-    WHEN dependent_objects_still_exist THEN NULL;
-END;
-$$
-"""
+SCHEMA_SQL = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8").rstrip(";\n")
+DROP_EMPTY_SCHEMA_SQL = Path(__file__).with_name("drop_empty_schema.sql").read_text(encoding="utf-8")
 TURN = "broadcast_manager migrations"
 
 log = logging.getLogger("alembic.broadcast_manager")
 
 
 class _VersionTableInOurSchema(PostgresqlImpl):
-    """Makes the schema right before Alembic's table in it, in a database as in a script."""
+    """Makes the schema right before Alembic's table in it: in the same transaction, in a database as in a script."""
 
     __dialect__ = "postgresql"
 
     def version_table_impl(self, **options: Any) -> Table:
-        """Alembic's table; what is sent before its CREATE TABLE is one string, in which DDL takes %% for %."""
         table = super().version_table_impl(**options)
-        event.listen(table, "before_create", DDL(SCHEMA_SQL.replace("%", "%%")))
+        event.listen(table, "before_create", DDL(SCHEMA_SQL))
         return table
 
 
@@ -66,6 +55,8 @@ def offline() -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+    if context.get_revision_argument() is None:  # down to base
+        context.static_output(DROP_EMPTY_SCHEMA_SQL)
 
 
 def online(url: str) -> None:
@@ -81,20 +72,22 @@ def online(url: str) -> None:
             if isinstance(driver_connection, psycopg.Connection):
                 driver_connection.add_notice_handler(report)
             _wait_for_our_turn(connection)
+            context.configure(
+                connection=connection,
+                version_table=VERSION_TABLE,
+                version_table_schema=SCHEMA,
+                transaction_per_migration=True,
+            )
+            if inspect(connection).has_schema(SCHEMA):
+                _run(connection, SCHEMA_SQL)  # refuses one that is not ours before Alembic reads a table in it
             try:
-                context.configure(
-                    connection=connection,
-                    version_table=VERSION_TABLE,
-                    version_table_schema=SCHEMA,
-                    transaction_per_migration=True,
-                )
-                if inspect(connection).has_schema(SCHEMA):
-                    _refuse_foreign_schema(connection)
                 _refuse_newer_database()
                 with context.begin_transaction():
                     context.run_migrations()
             finally:
-                _drop_empty_version_table(connection)
+                if not (connection.closed or connection.invalidated):
+                    connection.rollback()
+                    _run(connection, DROP_EMPTY_SCHEMA_SQL)
     except DBAPIError as error:
         raise CommandError(_sentence(error)) from error
 
@@ -121,21 +114,8 @@ def _refuse_newer_database() -> None:
         )
 
 
-def _refuse_foreign_schema(connection: Connection) -> None:
-    connection.exec_driver_sql(SCHEMA_SQL, execution_options={"no_parameters": True})
-    connection.commit()
-
-
-def _drop_empty_version_table(connection: Connection) -> None:
-    # Alembic makes its table before the first revision looks whether the rule can be installed. A refusal must leave
-    # nothing behind. A schema that this role could not make again stays, and so does what is filled.
-    if connection.closed or connection.invalidated:
-        return
-    connection.rollback()
-    table = Table(VERSION_TABLE, MetaData(), Column("version_num"), schema=SCHEMA)
-    if inspect(connection).has_table(VERSION_TABLE, SCHEMA) and connection.execute(select(table)).first() is None:
-        table.drop(connection)
-        connection.exec_driver_sql(DROP_SCHEMA_SQL)
+def _run(connection: Connection, sql: str) -> None:
+    connection.exec_driver_sql(sql)
     connection.commit()
 
 

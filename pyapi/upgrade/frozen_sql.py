@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +22,14 @@ def frozen(revision_file: str) -> tuple[Callable[[], None], Callable[[], None]]:
         revision_file: the revision's ``__file__``, such as ``0007_rule.py`` with ``0007_rule.up.sql`` and
             ``0007_rule.down.sql`` beside it.
     """
-    return partial(_run, revision_file, "up"), partial(_run, revision_file, "down")
+
+    def upgrade() -> None:
+        _run(revision_file, "up")
+
+    def downgrade() -> None:
+        _run(revision_file, "down")
+
+    return upgrade, downgrade
 
 
 def _run(revision_file: str, direction: Literal["up", "down"]) -> None:

@@ -7,9 +7,8 @@ import pytest
 from alembic.util import CommandError
 
 from tests.adoption.states import Conn, Pair, add_broadcast, pairs_and_ids, picture, quarantine, taken
+from tests.migrations.builds import REVISIONS, revision_named
 from tools import databases
-
-REVISIONS = [f"{n:04}" for n in range(1, 14)]
 
 
 def messy(conn: Conn) -> tuple[dict[Pair, uuid.UUID], list[uuid.UUID]]:
@@ -48,7 +47,7 @@ def test_adoption_comes_back_from_every_revision(old_database: str, old: Conn, r
 
 def test_adoption_invalid_index_left_by_a_failed_build_is_rebuilt(old_database: str, old: Conn) -> None:
     old.execute("ALTER TABLE main_clients_database DROP CONSTRAINT main_clients_channel_pair")
-    databases.upgrade(old_database, "0005")
+    databases.upgrade(old_database, revision_named("broadcast_pair_key"))
     client = databases.add_user(old)
     pair = databases.add_channel(old, client)
     databases.add_channel(old, client, *pair)
@@ -61,26 +60,26 @@ def test_adoption_invalid_index_left_by_a_failed_build_is_rebuilt(old_database: 
 
 
 @pytest.mark.parametrize(
-    ("revision", "name", "definition"),
+    ("last", "name", "definition"),
     [
-        ("0004", "broadcast_manager_pair_key", "broadcast_manager (open_channel_id, closed_channel_id)"),
+        ("repair", "broadcast_manager_pair_key", "broadcast_manager (open_channel_id, closed_channel_id)"),
         (
-            "0005",
+            "broadcast_pair_key",
             "main_clients_database_client_id_pair_key",
             "main_clients_database (client_id, open_channel_id, closed_channel_id)",
         ),
     ],
 )
 def test_adoption_invalid_index_under_our_name_is_rebuilt(
-    old_database: str, old: Conn, revision: str, name: str, definition: str
+    old_database: str, old: Conn, last: str, name: str, definition: str
 ) -> None:
     old.execute("ALTER TABLE broadcast_manager DROP CONSTRAINT unique_channel_pair")
     old.execute("ALTER TABLE main_clients_database DROP CONSTRAINT main_clients_channel_pair")
-    databases.upgrade(old_database, revision)
+    databases.upgrade(old_database, revision_named(last))
     client = databases.add_user(old)
     pair = databases.add_channel(old, client)
     databases.add_channel(old, client, *pair)
-    if revision == "0004":
+    if last == "repair":
         for _ in range(2):
             add_broadcast(old, client, pair)
     with pytest.raises(psycopg.errors.UniqueViolation):
@@ -93,7 +92,7 @@ def test_adoption_check_left_before_not_null_is_finished(old_database: str, old:
     old.execute("ALTER TABLE broadcast_manager ALTER client_id DROP NOT NULL")
     client = databases.add_user(old)
     pair = databases.add_channel(old, client)
-    databases.upgrade(old_database, "0008")
+    databases.upgrade(old_database, revision_named("adopt"))
     old.execute(
         "ALTER TABLE broadcast_manager ADD CONSTRAINT broadcast_manager_client_id_check_not_null"
         " CHECK (client_id IS NOT NULL) NOT VALID"
@@ -112,7 +111,7 @@ def test_adoption_check_left_before_not_null_is_finished(old_database: str, old:
 
 def test_adoption_key_that_is_not_valid_yet_is_validated(old_database: str, old: Conn) -> None:
     stay, _ = messy(old)
-    databases.upgrade(old_database, "0010")
+    databases.upgrade(old_database, revision_named("channel_needs_broadcast"))
     # What a superuser's restore could leave behind between the two attempts.
     with old.transaction():
         old.execute("ALTER TABLE main_clients_database DISABLE TRIGGER create_broadcast_rows")
@@ -130,7 +129,7 @@ def test_adoption_key_that_is_not_valid_yet_is_validated(old_database: str, old:
 
 
 def test_adoption_backfill_that_broke_in_the_middle_is_finished(old_database: str, old: Conn) -> None:
-    databases.upgrade(old_database, "0007")
+    databases.upgrade(old_database, revision_named("rule"))
     client = databases.add_user(old)
     old.execute("ALTER TABLE main_clients_database DISABLE TRIGGER create_broadcast_rows")
     for _ in range(6):

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from tests.adoption.states import Conn, add_broadcast, add_many_channels, broadcast, pairs_and_ids, picture, taken
+from tests.migrations.builds import revision_named
 from tools import databases
 
 NOT_CONFIGURED = uuid.UUID("7e1018e4-5644-4031-a05c-4166cc877264")
@@ -80,7 +81,7 @@ def test_adoption_upgrade_and_downgrade_and_upgrade_keep_the_same_ids(old_databa
 def test_adoption_channel_held_by_a_client_is_finished_by_running_again(old_database: str, old: Conn) -> None:
     client = databases.add_user(old)
     held, free = databases.add_channel(old, client), databases.add_channel(old, client)
-    databases.upgrade(old_database, "0007")
+    databases.upgrade(old_database, revision_named("rule"))
     with databases.connect(old_database) as other, other.transaction():
         other.execute("SELECT FROM main_clients_database WHERE open_channel_id = %s FOR UPDATE", [held[0]])
         old.execute("CALL broadcast.backfill_broadcasts()")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.adoption.states import Conn, add_broadcast, broadcast, pairs_and_ids, quarantine, taken
+from tests.migrations.builds import revision_named
 from tools import databases
 
 LONG_AGO = datetime(2025, 3, 1, tzinfo=UTC)
@@ -217,7 +218,7 @@ def test_adoption_row_can_be_brought_back_once_its_channel_is_there_again(old_da
 def test_adoption_row_that_a_client_holds_holds_up_no_neighbour(old_database: str, old: Conn) -> None:
     owner, stranger = databases.add_user(old), databases.add_user(old)
     held, *free = (add_broadcast(old, stranger, databases.add_channel(old, owner)) for _ in range(3))
-    databases.upgrade(old_database, "0007")
+    databases.upgrade(old_database, revision_named("rule"))
     with databases.connect(old_database) as other, other.transaction():
         other.execute("SELECT FROM broadcast_manager WHERE id = %s FOR UPDATE", [held])
         old.execute("CALL broadcast.repair_broadcasts()")
@@ -229,7 +230,7 @@ def test_adoption_row_that_a_client_holds_holds_up_no_neighbour(old_database: st
 def test_adoption_row_that_can_not_be_repaired_holds_up_no_neighbour(old_database: str, old: Conn) -> None:
     client = databases.add_user(old)
     orphans = [add_broadcast(old, client, (databases.new_channel_id(), "-1001")) for _ in range(3)]
-    databases.upgrade(old_database, "0007")
+    databases.upgrade(old_database, revision_named("rule"))
     old.execute("CREATE TABLE sent (broadcast_id uuid REFERENCES broadcast_manager (id))")
     old.execute("INSERT INTO sent VALUES (%s)", [orphans[0]])
     old.execute("CALL broadcast.repair_broadcasts()")

@@ -82,7 +82,7 @@ CHANGES = {
     ),
     "trigger with another definition": Change(
         f"DROP TRIGGER {TAKEOVER} ON broadcast_manager; CREATE TRIGGER {TAKEOVER} BEFORE INSERT ON broadcast_manager"
-        f" FOR EACH ROW EXECUTE FUNCTION {TAKEOVER}()",
+        f" FOR EACH ROW EXECUTE FUNCTION broadcast.{TAKEOVER}()",
         *("trigger", f"{TAKEOVER} on broadcast_manager"),
     ),
     "disabled key triggers": Change(
@@ -127,28 +127,27 @@ CHANGES = {
     ),
     "grant of the quarantine": Change(
         "GRANT DELETE ON broadcast.quarantine TO PUBLIC",
-        *("grant", "relation broadcast.quarantine to PUBLIC"),
+        *("grant", "relation quarantine to PUBLIC"),
     ),
     "changed view": Change(
-        "CREATE OR REPLACE VIEW broadcast.broken_broadcasts AS SELECT NULL::uuid AS broadcast_id, NULL::uuid AS"
-        " channel_client_id, NULL::text AS relink_closed_channel_id, NULL::text AS reason WHERE false",
-        *("view body", "broadcast.broken_broadcasts"),
+        "CREATE OR REPLACE VIEW broadcast.rule_parts AS SELECT ''::text AS part, true AS in_force",
+        *("view body", "rule_parts"),
     ),
-    "dropped view": Change("DROP VIEW broadcast.metrics", "relation", "broadcast.metrics"),
+    "dropped view": Change("DROP VIEW broadcast.rule_parts", "relation", "rule_parts"),
     "dropped comment": Change(
         f"COMMENT ON TRIGGER {CREATE} ON main_clients_database IS NULL", "comment", f"trigger {CREATE}"
     ),
     "dropped column of the quarantine": Change(
         "ALTER TABLE broadcast.quarantine DROP COLUMN broadcast_id",
-        *("column", "broadcast.quarantine.broadcast_id"),
+        *("column", "quarantine.broadcast_id"),
     ),
     "added column of the quarantine": Change(
         "ALTER TABLE broadcast.quarantine ADD COLUMN note text",
-        *("column", "broadcast.quarantine.note"),
+        *("column", "quarantine.note"),
     ),
     "dropped check of the quarantine": Change(
         "ALTER TABLE broadcast.quarantine DROP CONSTRAINT quarantine_reason_check",
-        *("constraint", "broadcast.quarantine.quarantine_reason_check"),
+        *("constraint", "quarantine.quarantine_reason_check"),
     ),
 }
 

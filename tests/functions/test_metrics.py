@@ -24,7 +24,7 @@ def conn(database: str) -> Iterator[Conn]:
 def _figures(conn: Conn) -> dict[str, float]:
     return {
         name if label is None else f"{name}{{{label_value}}}": value
-        for name, _, label, label_value, value in conn.execute("SELECT * FROM broadcast.metrics").fetchall()
+        for name, _, label, label_value, value in conn.execute("SELECT * FROM broadcast.metrics()").fetchall()
     }
 
 
@@ -94,7 +94,7 @@ def test_rows_of_all_writers_are_counted(conn: Conn) -> None:
 
 def test_every_check_of_the_view_has_its_figure(conn: Conn) -> None:
     conn.execute("SELECT broadcast.check_integrity()")
-    text = (ROOT / "sql" / "views" / "broadcast_integrity_violations.sql").read_text()
+    text = (ROOT / "sql" / "checks" / "find_integrity_violations.sql").read_text()
     # The first column of a branch, and what its CASE gives.
     checks = set(re.findall(r"(?:SELECT\n\s+|THEN |ELSE )'([a-z]+_[a-z_]+)'", text))
     figures = {name for name in _figures(conn) if name.startswith("broadcast_manager_violations{")}

@@ -95,7 +95,7 @@ def test_nothing_is_sent_where_two_phase_commit_is_possible(conn: Conn) -> None:
     conditions = {
         condition
         for (condition,) in conn.execute(
-            "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgfoid = 'notify_watchers'::regproc"
+            "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgfoid = 'broadcast.notify_watchers'::regproc"
         )
     }
     assert len(conditions) == 4

@@ -48,7 +48,7 @@ def test_upgrade_cut_off_in_every_revision_is_finished(interrupt: Interrupt, own
 @contextmanager
 def index_build(url: str) -> Iterator[str]:
     """The build waits for a transaction that is older than it."""
-    databases.upgrade(url, "0005")
+    databases.upgrade(url, builds.revision_named("broadcast_pair_key"))
     with interruptions.holding(url, "LOCK TABLE main_clients_database IN ROW EXCLUSIVE MODE"):
         yield "virtualxid"
 
@@ -69,7 +69,7 @@ def backfill(url: str) -> Iterator[str]:
 
 @contextmanager
 def held_by_trigger(url: str, table: str, condition: str) -> Iterator[None]:
-    databases.upgrade(url, "0007")
+    databases.upgrade(url, builds.revision_named("rule"))
     with databases.connect(url) as conn:
         conn.execute(
             "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql"

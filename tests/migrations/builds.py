@@ -18,6 +18,12 @@ VERSIONS = databases.ROOT / "migrations" / "versions"
 REVISIONS = [s.revision for s in ScriptDirectory.from_config(databases.alembic_config("")).walk_revisions()][::-1]
 
 
+def revision_named(name: str) -> str:
+    """The revision whose files have this name, such as "rule" of 0007_rule.py."""
+    (file,) = VERSIONS.glob(f"[0-9]*_{name}.py")
+    return file.name.partition("_")[0]
+
+
 def fingerprint(url: str) -> list[Fact]:
     """All facts of a database, of every scope."""
     with databases.connect(url) as conn:

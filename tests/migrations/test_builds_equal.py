@@ -12,23 +12,23 @@ from tests.migrations import builds
 from tests.roles.test_matrix import ROLES
 from tools import databases, servers
 
-# Everything in our schema that can carry a comment, by name, with its comment.
+# Everything in the two schemas that can carry a comment, by name, with its comment.
 COMMENTS = """
 SELECT o.type, o.identity, d.description
 FROM (
-    SELECT 'pg_class'::regclass AS class_oid, c.oid FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace
+    SELECT 'pg_class'::regclass AS class_oid, c.oid, c.relnamespace AS schema_oid FROM pg_class AS c
     UNION ALL
-    SELECT 'pg_proc'::regclass, p.oid FROM pg_proc AS p WHERE p.pronamespace = 'public'::regnamespace
+    SELECT 'pg_proc'::regclass, p.oid, p.pronamespace FROM pg_proc AS p
     UNION ALL
-    SELECT 'pg_constraint'::regclass, k.oid
-    FROM pg_constraint AS k
-    WHERE k.connamespace = 'public'::regnamespace AND k.contype <> 'n'
+    SELECT 'pg_constraint'::regclass, k.oid, k.connamespace FROM pg_constraint AS k WHERE k.contype <> 'n'
     UNION ALL
-    SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger AS t WHERE NOT t.tgisinternal
+    SELECT 'pg_trigger'::regclass, t.oid, 'public'::regnamespace FROM pg_trigger AS t WHERE NOT t.tgisinternal
+    UNION ALL
+    SELECT 'pg_namespace'::regclass, s.oid, s.oid FROM pg_namespace AS s
 ) AS n
 CROSS JOIN LATERAL pg_identify_object(n.class_oid, n.oid, 0) AS o
 LEFT JOIN pg_description AS d ON n.class_oid = d.classoid AND n.oid = d.objoid AND d.objsubid = 0
-WHERE o.identity NOT LIKE '%alembic_version%'
+WHERE n.schema_oid IN ('public'::regnamespace, 'broadcast'::regnamespace) AND o.identity NOT LIKE '%alembic_version%'
 ORDER BY 1, 2
 """
 
@@ -90,17 +90,19 @@ def test_second_upgrade_changes_nothing(old_database: str) -> None:
 
 def test_every_object_of_ours_has_a_comment(database: str) -> None:
     # The three tables belong to the system that is found; what a table brings along is no object of its own.
-    ours = {file.stem for file in builds.included_files()} - set(BUSINESS_TABLES)
-    found = {_own_name(kind, identity): text for kind, identity, text in comments(database)}
+    ours = {"broadcast", *(file.name.partition(".")[0] for file in builds.included_files())}
+    ours -= {"schema", *BUSINESS_TABLES}
+    found = [(_own_name(kind, identity), text) for kind, identity, text in comments(database)]
     with databases.connect(database) as conn:
         for role in ROLES:
             row = conn.execute("SELECT shobj_description(%s::regrole, 'pg_authid')", [role]).fetchone()
-            found[role] = row[0] if row else None
-    assert {name for name in ours if not found.get(name)} == set()
+            found.append((role, row[0] if row else None))
+    assert ours - {name for name, _ in found} == set()
+    assert [name for name, text in found if name in ours and not text] == []
 
 
 def _own_name(kind: str, identity: str) -> str:
-    # As in "public.f(integer)", "t on public.x", "public.v".
+    # As in "broadcast.f(integer)", "t on public.x", "broadcast.v".
     own = identity.partition(" on ")[0] if kind in ("trigger", "table constraint") else identity
     return own.partition("(")[0].rpartition(".")[2]
 

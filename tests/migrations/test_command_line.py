@@ -31,7 +31,7 @@ def test_two_upgrades_at_once_both_end_well(state: str, empty_database: str, old
 @pytest.mark.parametrize("command", ["upgrade", "downgrade"])
 def test_database_newer_than_the_code_is_refused(command: str, database: str) -> None:
     with databases.connect(database) as conn:
-        conn.execute("UPDATE alembic_version SET version_num = '9999'")
+        conn.execute("UPDATE broadcast.alembic_version SET version_num = '9999'")
     before = builds.fingerprint(database)
     done = builds.alembic(command, "head" if command == "upgrade" else "base", url=database)
     assert_refused(done, "9999", "newer")

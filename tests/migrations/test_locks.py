@@ -47,7 +47,7 @@ def until_it_waits(conn: psycopg.Connection[Any], upgrade: threading.Thread) -> 
         assert upgrade.is_alive(), "the upgrade never had to wait"
 
 
-# From 0006 on: before that, the builds of indexes wait without a lock that anyone could queue behind.
+# From there on: before that, the builds of indexes wait without a lock that anyone could queue behind.
 @pytest.mark.parametrize(
     ("table", "mode"),
     [
@@ -59,7 +59,7 @@ def until_it_waits(conn: psycopg.Connection[Any], upgrade: threading.Thread) -> 
 )
 def test_clients_do_not_queue_behind_an_upgrade_that_waits(table: str, mode: str, old_database: str) -> None:
     builds.fill_old_database(old_database)
-    databases.upgrade(old_database, "0006")
+    databases.upgrade(old_database, builds.revision_named("channel_keys"))
     with (
         databases.connect(old_database, autocommit=False) as blocker,
         databases.connect(old_database, options="-c statement_timeout=30s") as client,
@@ -84,7 +84,7 @@ def test_upgrade_waits_for_a_channel_that_a_client_holds_before_it_adds_the_next
         databases.connect(old_database, autocommit=False) as blocker,
         databases.connect(old_database, options="-c statement_timeout=30s") as conn,
     ):
-        databases.upgrade(old_database, "0007")
+        databases.upgrade(old_database, builds.revision_named("rule"))
         blocker.execute("SELECT FROM main_clients_database WHERE open_channel_id = %s FOR UPDATE", [held[0]])
         with upgrading(old_database) as upgrade:
             while databases.broadcast_id(conn, free) is None:
@@ -100,7 +100,7 @@ def test_upgrade_waits_for_a_channel_that_a_client_holds_before_it_adds_the_next
 
 def test_lock_given_up_names_its_holder(database: str) -> None:
     # The same function with two attempts instead of sixty, which take minutes.
-    patient = (builds.SQL / "functions" / "lock_without_queueing.sql").read_text()
+    patient = (builds.SQL / "adoption" / "lock_without_queueing.sql").read_text()
     hasty = patient.replace("1..60", "1..2")
     assert hasty != patient
     with (
