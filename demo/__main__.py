@@ -7,10 +7,10 @@ import psycopg
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from demo.embedded import EmbeddedServerError
 from pyapi.database_url import DatabaseUrlError
 from pyapi.errors import RuleError
 
+from .embedded import EmbeddedServerError
 from .errors import DemoError
 from .story import tell
 from .target import demo_database

@@ -29,16 +29,16 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from sqlalchemy.exc import DBAPIError
 
-from demo.embedded import EmbeddedServerError, embedded_server
 from pyapi import logs
-from pyapi.database_url import DatabaseUrlError, database_url
+from pyapi.database_url import DatabaseUrlError, connection_options, database_url
 from pyapi.metrics import MetricsSettings, metrics_served, read_metrics_settings
-from pyapi.pool import connection_options
 from pyapi.queries import QUERIES
 from pyapi.settings import Settings, SettingsInvalid, read_settings
 from pyapi.web.app import create_app
 from pyapi.web.server import WebServer, listen, web_server
 from pyapi.worker.settings import worker_settings_if_any
+
+from .embedded import EmbeddedServerError, embedded_server
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / ".pgdata-serve"
@@ -210,7 +210,7 @@ def _telegram(place: Place) -> Iterator[str | None]:
     if place.folder is None or os.environ.get("TELEGRAM_BOT_TOKEN"):
         yield None
         return
-    # Part of the tests, so that the checkout has one stand-in and not two.
+    # In a checkout only, as serve() has made sure.
     from tools.bot_api.server import TOKEN, running
 
     with running() as url:

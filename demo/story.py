@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,15 +14,15 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from pyapi import Channel, RuleError, typed_errors
+from pyapi import RuleError, typed_errors
 from pyapi.checks.violations import find_violations
 
-from . import clients
+from .clients import CLIENTS, register_by
 from .errors import DemoError
 from .target import Place
 
 CLIENT = UUID("7e1018e4-5644-4031-a05c-4166cc877264")
-EXISTING_DATABASE = Path(__file__).with_name("telepaypsql.sql")
+EXISTING_DATABASE = [Path(__file__).with_name(name) for name in ("existing_schema.sql", "telepaypsql.sql")]
 
 Connection = psycopg.Connection[Any]
 
@@ -48,8 +47,8 @@ def tell(place: Place, console: Console) -> None:
         _show_client(conn, console)
         _report_nothing(conn, console)
         _show_quarantine(conn, console)
-        _heading(console, 5, "Four clients register channels, none of them knows of the rule")
-        registered = _register(place, console)
+        _heading(console, 5, "Clients register channels, none of them knows of the rule")
+        registered = _register(place, conn, console)
         _heading(console, 6, "A channel is deleted, its broadcast row goes with it")
         _delete(conn, console, registered[0])
         _heading(console, 7, "Three things that the database refuses")
@@ -66,7 +65,8 @@ def _heading(console: Console, number: int, text: str) -> None:
 
 def _build(conn: Connection, console: Console) -> None:
     with conn.transaction():
-        conn.execute(EXISTING_DATABASE.read_bytes())
+        for file in EXISTING_DATABASE:
+            conn.execute(file.read_bytes())
     users, channels, rows = _counts(conn)
     owner, version = conn.execute(
         "SELECT current_user || CASE WHEN r.rolsuper THEN ', a superuser' ELSE ', no superuser' END,"
@@ -213,28 +213,19 @@ def _show_quarantine(conn: Connection, console: Console) -> None:
     console.print(table)
 
 
-def _register(place: Place, console: Console) -> list[tuple[Channel, UUID]]:
+def _register(place: Place, conn: Connection, console: Console) -> list[UUID]:
     table = Table()
     table.add_column("registered by", no_wrap=True)
     table.add_column("open / closed channel", no_wrap=True)
     table.add_column("broadcast_id", no_wrap=True)
-    registered: list[tuple[Channel, UUID]] = []
-    psql = place.psql
-    steps: list[tuple[str, Callable[[], list[tuple[Channel, UUID]]] | None]] = [
-        ("psql", (lambda: clients.register_by_psql(psql, place.url)) if psql else None),
-        ("psycopg", lambda: clients.register_by_psycopg(place.url)),
-        ("SQLAlchemy ORM", lambda: clients.register_by_orm(place.url)),
-        ("COPY", lambda: clients.register_by_copy(place.url)),
-    ]
-    for name, register in steps:
-        if register is None:
+    registered: list[UUID] = []
+    for name, file in CLIENTS.items():
+        broadcast_id = register_by(file, place)
+        if broadcast_id is None:
             table.add_row(name, "[yellow]left out: no psql is installed", "")
             continue
-        table.add_section()
-        for channel, broadcast_id in register():
-            pair = f"{channel.open_channel_id} / {channel.closed_channel_id}"
-            table.add_row(name, pair, f"[green]{broadcast_id}")
-            registered.append((channel, broadcast_id))
+        table.add_row(name, " / ".join(_pair_of(conn, broadcast_id)), f"[green]{broadcast_id}")
+        registered.append(broadcast_id)
     console.print(table)
     console.print(
         f"📢 {len(registered)} channels registered, each id read back in the same transaction.",
@@ -243,9 +234,14 @@ def _register(place: Place, console: Console) -> list[tuple[Channel, UUID]]:
     return registered
 
 
-def _delete(conn: Connection, console: Console, registered: tuple[Channel, UUID]) -> None:
-    channel, broadcast_id = registered
-    open_id = channel.open_channel_id
+def _pair_of(conn: Connection, broadcast_id: UUID) -> tuple[str, str]:
+    query = "SELECT open_channel_id, closed_channel_id FROM broadcast_manager WHERE id = %s"
+    pair: tuple[str, str] = conn.execute(query, [broadcast_id]).fetchall()[0]
+    return pair
+
+
+def _delete(conn: Connection, console: Console, broadcast_id: UUID) -> None:
+    open_id, _ = _pair_of(conn, broadcast_id)
     statement = f"DELETE FROM main_clients_database WHERE open_channel_id = '{open_id}'"  # noqa: S608
     table = Table()
     table.add_column("")

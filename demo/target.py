@@ -13,17 +13,17 @@ import psycopg
 from psycopg import sql
 from rich.console import Console
 
-from demo.embedded import EmbeddedServerError, embedded_server, server_binaries
 from pyapi.database_url import database_url
-from pyapi.project_file import project_file
 
+from .embedded import EmbeddedServerError, embedded_server, server_binaries
 from .errors import DemoError
 
 OWNER = "paygateprime"
 DATABASE = "telepaypsql"
 MARK = "broadcast_manager_demo"
 MARK_COMMENT = "Made by the demo of broadcast-manager, which drops what it made when it ends or when it is run again."
-VERSION_TABLE = "alembic_version"
+SCHEMA = "broadcast"
+ROLES = ("broadcast_reader", "broadcast_api", "broadcast_channel_writer", "broadcast_worker")
 OLD_TABLES = ("registered_users", "main_clients_database", "broadcast_manager")
 OLD_TYPES = ("currency_type", "network_type")
 
@@ -42,6 +42,10 @@ FROM (
     UNION ALL
     SELECT 'pg_proc'::regclass, p.oid, p.pronamespace, p.oid::regprocedure::text, 3
     FROM pg_proc AS p
+    UNION ALL
+    SELECT 'pg_namespace'::regclass, s.oid, s.oid, 'the schema ' || quote_ident(s.nspname), 4
+    FROM pg_namespace AS s
+    WHERE s.nspname <> 'public'
 ) AS o
 INNER JOIN pg_namespace AS n ON o.namespace = n.oid
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -182,23 +186,19 @@ def _mark(conn: psycopg.Connection[Any]) -> None:
     conn.execute(sql.SQL("COMMENT ON TABLE public.{} IS {}").format(sql.Identifier(MARK), MARK_COMMENT))
     conn.execute(
         sql.SQL("INSERT INTO public.{} SELECT r FROM unnest({}::text []) AS r WHERE to_regrole(r) IS NULL").format(
-            sql.Identifier(MARK), _names("roles")
+            sql.Identifier(MARK), list(ROLES)
         )
     )
 
 
 def _drop_what_the_demo_made(conn: psycopg.Connection[Any]) -> None:
-    # sql/ has one file for each object, named after it: that is the list. Nothing cascades, so
-    # what is not on it stays.
+    # The database was empty: what depends on our schema came with it, as the triggers on the platform's tables do.
+    # Nothing else cascades, so what is not named here stays.
     roles = [
-        role for (role,) in conn.execute(sql.SQL("SELECT role_to_drop FROM public.{}").format(sql.Identifier(MARK)))
+        role for (role,) in conn.execute(sql.SQL("SELECT role_to_drop FROM {}").format(sql.Identifier("public", MARK)))
     ]
-    # Of the routines some take or give rows of a view or a table, and others are called by its triggers.
-    _drop_routines(conn, with_rows_of="v")
-    _drop(conn, "VIEW", _names("views"))
-    _drop_routines(conn, with_rows_of="r")
-    _drop(conn, "TABLE", [*OLD_TABLES, *_names("tables"), VERSION_TABLE, MARK])
-    _drop_routines(conn)
+    conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(SCHEMA)))
+    _drop(conn, "TABLE", [*OLD_TABLES, MARK])
     _drop(conn, "TYPE", [*OLD_TYPES])
     for role in roles:
         _drop_role(conn, role)
@@ -210,18 +210,6 @@ def _drop(conn: psycopg.Connection[Any], kind: str, names: list[str]) -> None:
     conn.execute(sql.SQL("DROP {} IF EXISTS {}").format(sql.SQL(kind), listed))
 
 
-def _drop_routines(conn: psycopg.Connection[Any], *, with_rows_of: str | None = None) -> None:
-    for (routine,) in conn.execute(
-        "SELECT p.oid::regprocedure::text FROM pg_proc AS p"
-        " WHERE p.pronamespace = 'public'::regnamespace AND p.proname = ANY (%s)"
-        " AND (%s::text IS NULL OR EXISTS ("
-        "SELECT FROM pg_class AS c"
-        " WHERE c.relkind = %s AND (c.reltype = p.prorettype OR c.reltype = ANY (p.proargtypes))))",
-        [[*_names("functions"), *_names("procedures")], with_rows_of, with_rows_of],
-    ).fetchall():
-        conn.execute(sql.SQL("DROP ROUTINE {}").format(sql.SQL(routine)))
-
-
 def _drop_role(conn: psycopg.Connection[Any], role: str) -> None:
     # Another database may have come to use it in the meantime.
     try:
@@ -229,10 +217,6 @@ def _drop_role(conn: psycopg.Connection[Any], role: str) -> None:
             conn.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
     except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege):
         pass
-
-
-def _names(folder: str) -> list[str]:
-    return sorted(path.stem for path in project_file(f"sql/{folder}").glob("*.sql"))
 
 
 def _one(conn: psycopg.Connection[Any], query: str) -> Any:

@@ -9,33 +9,30 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 from uuid import UUID
 
 import psycopg
-import structlog
-import typer
-from alembic.util import CommandError
-from rich.console import Console
-from rich.progress import Progress, TaskID
-from rich.table import Table
-from sqlalchemy.exc import DBAPIError
+
+try:
+    import structlog
+    import typer
+    from rich.console import Console
+    from rich.table import Table
+except ModuleNotFoundError:
+    sys.stderr.write("broadcast-manager needs the extra cli: pip install 'broadcast-manager[cli]'\n")
+    sys.exit(2)
 
 from pyapi import logs
-from pyapi.checks.backfill import BackfillProgress, backfill, channels_of_client, count_missing
+from pyapi.checks.backfill import backfill, channels_of_client, count_missing
 from pyapi.checks.drift import find_drift, read_fingerprint
 from pyapi.checks.violations import find_violations
-from pyapi.database_url import DatabaseUrlError, database_url
+from pyapi.database_url import DatabaseUrlError, connection_options, database_url
 from pyapi.logs import milliseconds_since
-from pyapi.metrics import metrics_served, read_metrics_settings
-from pyapi.pool import connection_options
-from pyapi.settings import SettingsInvalid, read_settings
-from pyapi.upgrade.run import migrate
-from pyapi.web.app import create_app
-from pyapi.web.server import listen, web_server
-from pyapi.worker.loop import TokenRefused, run_round, run_worker
-from pyapi.worker.settings import WorkerSettings, read_worker_settings, worker_settings_if_any
-from pyapi.worker.telegram import RequestRefused
+from pyapi.upgrade import progress
+
+if TYPE_CHECKING:
+    from pyapi.worker.settings import WorkerSettings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,6 +45,14 @@ err = Console(stderr=True)
 log = structlog.get_logger()
 
 WRONG_USE = 2
+
+# What a database says that was not upgraded, or not to this release.
+_NOT_UPGRADED = (
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.UndefinedColumn,
+)
 
 _T = TypeVar("_T")
 
@@ -153,8 +158,8 @@ def backfill_command(
             out.print(f"📢 {missing} channels lack their broadcast row; nothing was changed.")
             raise typer.Exit(1 if missing else 0)
         began = time.monotonic()
-        with _progress(client) as report:
-            result = backfill(conn, batch_size=batch_size, client_id=client, spread=duration, report=report)
+        with progress.shown() as on_notice:
+            result = backfill(conn, batch_size=batch_size, client_id=client, spread=duration, on_notice=on_notice)
         if not err.is_terminal:
             about = {"client_id": client and str(client), "duration_ms": milliseconds_since(began)}
             log.info("backfill.done", **vars(result), **about)
@@ -191,6 +196,12 @@ def api(
     metrics for Prometheus are served there, on METRICS_HOST or 127.0.0.1.
     Exit code 2: a setting is missing or wrong, or the address can not be had.
     """
+    with _extra("web", "api"):
+        from pyapi.metrics import metrics_served, read_metrics_settings
+        from pyapi.settings import SettingsInvalid, read_settings
+        from pyapi.web.app import create_app
+        from pyapi.web.server import web_server
+        from pyapi.worker.settings import worker_settings_if_any
     try:
         settings = read_settings()
         application = create_app(settings, worker_settings_if_any())
@@ -210,6 +221,11 @@ def worker() -> None:
     METRICS_PORT as for api. Run as many as you like.
     Exit code 2: a setting is missing or wrong, or Telegram does not accept the token.
     """
+    with _extra("worker", "worker"):
+        from pyapi.metrics import metrics_served, read_metrics_settings
+        from pyapi.settings import SettingsInvalid
+        from pyapi.worker.loop import run_worker
+        from pyapi.worker.settings import read_worker_settings
     try:
         settings = read_worker_settings()
         with metrics_served(read_metrics_settings(), settings.database_url):
@@ -226,6 +242,10 @@ def send_due() -> None:
     Exit code 0: all went out, or nothing was due. 1: some did not, and are listed, or it was told to stop. 2: it could
     not begin.
     """
+    with _extra("worker", "send-due"):
+        from pyapi.settings import SettingsInvalid
+        from pyapi.worker.loop import run_round
+        from pyapi.worker.settings import read_worker_settings
     try:
         settings = read_worker_settings()
     except SettingsInvalid as error:
@@ -242,6 +262,8 @@ def send_due() -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    from pyapi.web.server import listen
+
     try:
         return listen(host, port)
     except (OSError, UnicodeError) as error:
@@ -251,22 +273,24 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _telegram_work(
-    work: Callable[[WorkerSettings, asyncio.Event], Coroutine[Any, Any, _T]], settings: WorkerSettings
+    work: "Callable[[WorkerSettings, asyncio.Event], Coroutine[Any, Any, _T]]", settings: "WorkerSettings"
 ) -> _T:
-    async def until_told() -> _T:
+    from pyapi.worker.loop import TokenRefused
+    from pyapi.worker.telegram import RequestRefused
+
+    async def run_until_signal() -> _T:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         return await work(settings, stop)
 
     try:
-        return asyncio.run(until_told())
+        return asyncio.run(run_until_signal())
     except TokenRefused as error:
         _give_up(str(error))
     except RequestRefused as error:
         _give_up(error.refusal.kind.sentence)
-    # Of an older revision a function may lack a column, too.
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedColumn) as error:
+    except _NOT_UPGRADED as error:
         _give_up(f"{error.diag.message_primary}: run broadcast-manager upgrade")
     except psycopg.errors.InsufficientPrivilege as error:
         _give_up(f"{error.diag.message_primary}: its role must be a member of broadcast_worker")
@@ -275,6 +299,11 @@ def _telegram_work(
 
 
 def _migrate(direction: Literal["upgrade", "downgrade"], revision: str, as_script: bool) -> None:
+    with _extra("cli", direction):
+        from alembic.util import CommandError
+        from sqlalchemy.exc import DBAPIError
+
+        from pyapi.upgrade.run import migrate
     if not revision.strip():
         _give_up("name a revision, such as head")
     try:
@@ -283,6 +312,18 @@ def _migrate(direction: Literal["upgrade", "downgrade"], revision: str, as_scrip
         cause = error.__cause__
         refused = isinstance(cause, DBAPIError) and isinstance(cause.orig, psycopg.Error) and cause.orig.sqlstate
         _give_up(str(error), 1 if refused else WRONG_USE)
+
+
+@contextmanager
+def _extra(name: str, command: str) -> Iterator[None]:
+    """Import what belongs to an extra; where it is not installed, one sentence and exit code 2."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("pyapi"):
+            raise
+        _write_error(f"broadcast-manager {command} needs the extra {name}: pip install 'broadcast-manager[{name}]'")
+        raise typer.Exit(WRONG_USE) from None
 
 
 def _show(table: Table) -> None:
@@ -303,7 +344,7 @@ def _connection() -> Iterator[psycopg.Connection[Any]]:
         _give_up(str(error))
     except psycopg.errors.UndefinedTable as error:
         _give_up(f"{error.diag.message_primary}: this database has no channels yet; run broadcast-manager upgrade")
-    except psycopg.errors.UndefinedFunction as error:
+    except _NOT_UPGRADED as error:
         _give_up(f"{error.diag.message_primary}: the rule is not installed here; run broadcast-manager upgrade")
     except psycopg.Error as error:
         hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
@@ -311,8 +352,12 @@ def _connection() -> Iterator[psycopg.Connection[Any]]:
 
 
 def _give_up(sentence: str, code: int = WRONG_USE) -> NoReturn:
-    err.print(f"broadcast-manager: {sentence}", markup=False, highlight=False, soft_wrap=True)
+    _write_error(f"broadcast-manager: {sentence}")
     raise typer.Exit(code)
+
+
+def _write_error(line: str) -> None:
+    err.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _interval(conn: psycopg.Connection[Any], text: str) -> timedelta:
@@ -328,23 +373,3 @@ def _interval(conn: psycopg.Connection[Any], text: str) -> timedelta:
     if not isinstance(value, timedelta) or not usable:
         _give_up(f"--spread: {text!r} lies in the past or never ends; say for example '6 hours'")
     return value
-
-
-@contextmanager
-def _progress(client: UUID | None) -> Iterator[BackfillProgress]:
-    """Where a person looks on, a bar; elsewhere a line of log a batch."""
-    if not err.is_terminal:
-        about, began = log.bind(client_id=client and str(client)), time.monotonic()
-        yield lambda done, total: about.info(
-            "backfill.batch", created=done, found=total, duration_ms=milliseconds_since(began)
-        )
-        return
-    with Progress(console=err) as bar:
-        tasks: list[TaskID] = []
-
-        def show(done: int, total: int) -> None:
-            if not tasks:
-                tasks.append(bar.add_task("📢 backfill", total=total))
-            bar.update(tasks[0], completed=done, total=total)
-
-        yield show

@@ -1,11 +1,23 @@
 """Where the database is: DATABASE_URL, in the form that each library wants."""
 
 import os
+from typing import Any
 
 import psycopg
 import sqlalchemy
 from psycopg.conninfo import conninfo_to_dict
 
+# What a URL says itself goes before this.
+_CONNECTION: dict[str, Any] = {
+    "autocommit": True,
+    # A connection pooler in transaction mode knows no prepared statement of another transaction.
+    "prepare_threshold": None,
+    # Seconds, and milliseconds for the last: a server that vanished without a word is noticed.
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 10,
+    "tcp_user_timeout": 10_000,
+}
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
 
@@ -70,6 +82,19 @@ def sqlalchemy_url(url: str) -> str:
     port = int(query.pop("port")) if one_port else None
     built = sqlalchemy.URL.create("postgresql+psycopg", **parts, port=port, query=query)
     return built.render_as_string(hide_password=False)
+
+
+def connection_options(url: str, name: str) -> dict[str, Any]:
+    """What psycopg's connect() is given beside a URL; what the URL says itself goes before it.
+
+    Args:
+        url: libpq's URL of the database.
+        name: what connects, as pg_stat_activity shows it: ``broadcast-manager NAME``.
+    """
+    said = conninfo_to_dict(url)
+    return {key: value for key, value in _CONNECTION.items() if key not in said} | {
+        "application_name": f"broadcast-manager {name}"
+    }
 
 
 def _parameters(url: str) -> dict[str, str]:

@@ -7,15 +7,18 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from pyapi.errors import BroadcastError, RuleError, typed_errors
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 # Nothing of ours logs a secret; this is for what a library may say one day: a bot's token, a signed token, and a
 # password in a URL or a libpq string.
@@ -67,7 +70,9 @@ def configure() -> None:
         )
     )
     logging.getLogger().addHandler(_stderr)
-    logging.getLogger("pyapi").setLevel(logging.INFO)
+    # The second one tells of upgrades and backfills (pyapi/upgrade/progress.py).
+    for name in ("pyapi", "alembic.broadcast_manager"):
+        logging.getLogger(name).setLevel(logging.INFO)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *_COMMON, ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -110,6 +115,22 @@ def failures_logged(log: BoundLogger, action: str) -> Iterator[None]:
         duration = milliseconds_since(began)
         log.warning(event, action=action, code=error.code, sqlstate=error.sqlstate, duration_ms=duration)
         raise
+
+
+def retry_logged(event: str, **fields: Any) -> "Callable[[RetryCallState], None]":
+    """A warning before each repetition, for tenacity's ``before_sleep``.
+
+    Args:
+        event: the event's name.
+        fields: what is logged beside the error's class (reason), its code if it has one, and the attempt's number.
+    """
+
+    def before_sleep(state: "RetryCallState") -> None:
+        error = state.outcome.exception() if state.outcome else None
+        about = {"reason": type(error).__name__, "code": getattr(error, "code", None), "attempt": state.attempt_number}
+        structlog.get_logger().warning(event, **about, **fields)
+
+    return before_sleep
 
 
 def milliseconds_since(began: float) -> float:

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: what this process did, and what the view broadcast.metrics says of the database.
+"""Metrics for Prometheus: what this process did, and what broadcast.metrics() says of the database.
 
 docs/metrics.md lists them. They are served on an address of their own: the API's is for everyone, these are not.
 """
@@ -31,7 +31,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pyapi.checks.drift import find_drift, read_fingerprint
-from pyapi.pool import connection_options
+from pyapi.database_url import connection_options
 from pyapi.queries import QUERIES
 from pyapi.settings import SettingsInvalid, read_environment
 

@@ -6,33 +6,11 @@ from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool
 
-from pyapi.queries import QUERIES
+from pyapi.database_url import connection_options
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
-
-# What a URL says itself goes before this.
-_CONNECTION: dict[str, Any] = {
-    "autocommit": True,
-    # A connection pooler in transaction mode knows no prepared statement of another transaction.
-    "prepare_threshold": None,
-    # Seconds, and milliseconds for the last: a server that vanished without a word is noticed.
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 10,
-    "tcp_user_timeout": 10_000,
-}
-
-# A peer that is gone without a word is noticed after some 30 + 3 x 10 seconds.
-_LISTENING: dict[str, Any] = {
-    "autocommit": True,
-    "connect_timeout": 5,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-}
 
 
 def make_pool(database_url: str, name: str, *, max_size: int, timeout: float) -> Pool:
@@ -68,43 +46,6 @@ def make_pool(database_url: str, name: str, *, max_size: int, timeout: float) ->
         name=name,
     )
     return pool
-
-
-async def listening_connection(database_url: str, name: str, listen: str) -> AsyncConnection[Any]:
-    """A connection of its own that waits for notifications. A pooler in transaction mode passes none on.
-
-    Args:
-        database_url: every role may listen.
-        name: what connects, as pg_stat_activity shows it: ``broadcast-manager NAME``.
-        listen: the LISTEN, by the name of its query.
-
-    Raises:
-        psycopg.Error: the database did not answer.
-    """
-    conn = await AsyncConnection.connect(database_url, **_options(database_url, name, _LISTENING))
-    try:
-        await conn.execute(QUERIES[listen])
-    except BaseException:
-        await conn.close()
-        raise
-    return conn
-
-
-def connection_options(database_url: str, name: str) -> dict[str, Any]:
-    """What psycopg's connect() is given beside a URL; what the URL says itself goes before it.
-
-    Args:
-        database_url: as make_pool().
-        name: as make_pool().
-    """
-    return _options(database_url, name, _CONNECTION)
-
-
-def _options(database_url: str, name: str, options: dict[str, Any]) -> dict[str, Any]:
-    said = conninfo_to_dict(database_url)
-    return {key: value for key, value in options.items() if key not in said} | {
-        "application_name": f"broadcast-manager {name}"
-    }
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ _PACKAGE = Path(__file__).parent
 
 
 def project_file(path: str) -> Path:
-    """The file or folder under ``sql/`` or ``migrations/``.
+    """The file or folder under ``sql/``, ``migrations/`` or ``examples/``.
 
     Args:
         path: relative to the project's top, such as ``sql/checks/verify_broadcast_integrity.sql``.

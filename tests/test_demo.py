@@ -13,12 +13,11 @@ import pytest
 from tools.databases import ROOT, connect
 
 LEFT_OVER = (
-    "SELECT c.oid::regclass::text FROM pg_class AS c"
-    " WHERE c.relnamespace = 'public'::regnamespace"
-    " UNION ALL SELECT p.oid::regprocedure::text FROM pg_proc AS p"
-    " WHERE p.pronamespace = 'public'::regnamespace"
-    " UNION ALL SELECT t.oid::regtype::text FROM pg_type AS t"
-    " WHERE t.typnamespace = 'public'::regnamespace"
+    "WITH ours AS (SELECT n.oid, n.nspname FROM pg_namespace AS n WHERE n.nspname IN ('public', 'broadcast'))"
+    " SELECT c.oid::regclass::text FROM pg_class AS c INNER JOIN ours AS s ON c.relnamespace = s.oid"
+    " UNION ALL SELECT p.oid::regprocedure::text FROM pg_proc AS p INNER JOIN ours AS s ON p.pronamespace = s.oid"
+    " UNION ALL SELECT t.oid::regtype::text FROM pg_type AS t INNER JOIN ours AS s ON t.typnamespace = s.oid"
+    " UNION ALL SELECT s.nspname FROM ours AS s WHERE s.nspname <> 'public'"
     " ORDER BY 1"
 )
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -43,7 +42,7 @@ def run_demo(url: str) -> subprocess.CompletedProcess[str]:
 
 
 def objects(url: str) -> list[str]:
-    """Everything in the schema public."""
+    """Everything in the schemas public and broadcast."""
     with connect(url) as conn:
         return [name for (name,) in conn.execute(LEFT_OVER)]
 
@@ -92,13 +91,13 @@ def test_story_is_told_and_database_is_given_back_empty(empty_database: str) -> 
         assert reason in done.stdout
     for client in ("psql", "psycopg", "SQLAlchemy ORM", "COPY"):
         assert re.search(rf"│ {client} +│ -100\d+ / -100\d+ │ {UUID} │", done.stdout), client
-    assert re.search(r"before │ +46 │ +46 │ +1 │\n│ after +│ +45 │ +45 │ +0 │", done.stdout)
+    assert re.search(r"before │ +44 │ +44 │ +1 │\n│ after +│ +43 │ +43 │ +0 │", done.stdout)
     assert re.findall(r"refused +(at \w+), SQLSTATE (\w+)", done.stdout) == [
         ("at COMMIT", "23503"),
         ("at once", "BM002"),
         ("at once", "23503"),
     ]
-    assert "📢 0 violations: 45 channels, 45 broadcast rows" in done.stdout
+    assert "📢 0 violations: 43 channels, 43 broadcast rows" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
     assert objects(empty_database) == []
 
@@ -109,7 +108,7 @@ def test_story_is_told_and_database_is_given_back_empty(empty_database: str) -> 
         "CREATE TABLE broadcast_manager (id int)",
         "CREATE TABLE broadcast_manager_demo (role_to_drop text)",
         "CREATE TYPE currency_type AS ENUM ('EUR')",
-        "CREATE FUNCTION broadcast.create_broadcast_rows() RETURNS int LANGUAGE sql RETURN 1",
+        "CREATE SCHEMA broadcast",
     ],
 )
 def test_database_with_foreign_objects_is_refused_and_unchanged(empty_database: str, statement: str) -> None:

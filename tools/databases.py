@@ -12,7 +12,7 @@ from alembic.config import Config
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parents[1]
-EXISTING_SCHEMA = ROOT / "tools" / "existing.sql"
+EXISTING_SCHEMA = ROOT / "demo" / "existing_schema.sql"
 
 OWNER = "channel_owner"
 OWNER_PASSWORD = "test-only"  # noqa: S105

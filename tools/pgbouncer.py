@@ -12,8 +12,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.delivery.telegram import until
 from tools import databases
+from tools.telegram import until
 
 HOW_TO_GET_ONE = "Debian: apt-get install pgbouncer"
 # Fewer than clients, so that each meets what the others leave behind.

@@ -11,9 +11,9 @@ from typing import Any, Literal
 from playwright.sync_api import Browser, Page
 
 from demo.serve import DEMO_PASSWORD, DEMO_USERS
-from tests.dashboard.test_serve import serving
 from tools.chromium import HOW_TO_GET_ONE, find_chromium, running_chromium
 from tools.databases import ROOT
+from tools.serving import serving
 
 FOLDER = ROOT / "docs" / "screenshots"
 CLIENT, OPERATOR = DEMO_USERS

@@ -20,12 +20,12 @@ jobs:
       - postgres://metrics@localhost/telepaypsql?sslmode=prefer
     queries:
       - name: broadcast_manager
-        help: The figures of the view broadcast.metrics.
+        help: The figures of broadcast.metrics().
         labels: [name, label, label_value]
         values: [value]
         query: |
           SELECT m.name, coalesce(m.label, '') AS label, coalesce(m.label_value, '') AS label_value, m.value
-          FROM broadcast.metrics AS m
+          FROM broadcast.metrics() AS m
           WHERE m.value IS NOT NULL
 
   # At its own pace: it reads whole tables.

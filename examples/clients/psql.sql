@@ -15,8 +15,8 @@ INSERT INTO main_clients_database (
     client_wallet_address, client_payout_currency, client_payout_network,
     client_id
 ) VALUES (
-    '-1003268562225', 'Morning signals', 'What moved over night.',
-    '-1003253338212', 'Morning signals, inside', 'Entries, exits and the reasons.', 'Buy us a breakfast?',
+    '-1003411872056', 'Morning signals', 'What moved over night.',
+    '-1003426650913', 'Morning signals, inside', 'Entries, exits and the reasons.', 'Buy us a breakfast?',
     5.00, 30,
     '0x71C7656EC7ab88b098defB751B7401B5f6d8976F', 'USDT', 'ETH',
     :'user_id'
@@ -24,7 +24,7 @@ INSERT INTO main_clients_database (
 
 SELECT id AS broadcast_id
 FROM broadcast_manager
-WHERE open_channel_id = '-1003268562225' AND closed_channel_id = '-1003253338212' \gset
+WHERE open_channel_id = '-1003411872056' AND closed_channel_id = '-1003426650913' \gset
 
 COMMIT;
 

@@ -107,7 +107,7 @@ STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- The clock, not now(): a transaction may have begun long ago.
-    -- A trigger in the future, by a clock that was wrong, counts as one of now.
+    -- A click recorded in the future, by a wrong clock, counts as made now.
     SELECT CASE
         WHEN b.last_manual_trigger_time > clock_timestamp() - s.manual_trigger_interval
             THEN ceil(extract(
@@ -146,7 +146,7 @@ LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- Some copies have times without a zone, in UTC.
+-- In some databases the times have no time zone; they are UTC.
 SET timezone = 'UTC'
 AS $$
 BEGIN
@@ -189,39 +189,39 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    b public.broadcast_manager;
+    stored public.broadcast_manager;
     wait integer;
 BEGIN
-    -- Held from here on: of two clicks the second one sees what the first has done.
-    SELECT m.* INTO b FROM public.broadcast_manager AS m
-    WHERE m.id = request_broadcast.broadcast_id AND m.client_id = request_broadcast.client_id
+    -- The row is locked from here on: of two clicks the second one sees what the first has done.
+    SELECT b.* INTO stored FROM public.broadcast_manager AS b
+    WHERE b.id = request_broadcast.broadcast_id AND b.client_id = request_broadcast.client_id
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         PERFORM broadcast.refuse_broadcast(request_broadcast.broadcast_id);
-    ELSIF b.broadcast_status = 'in_progress' THEN
-        RAISE EXCEPTION 'broadcast % is being sent', b.id USING ERRCODE = 'BM013';
-    ELSIF b.is_active IS NOT TRUE THEN
-        RAISE EXCEPTION 'broadcast % is switched off', b.id
+    ELSIF stored.broadcast_status = 'in_progress' THEN
+        RAISE EXCEPTION 'broadcast % is being sent', stored.id USING ERRCODE = 'BM013';
+    ELSIF stored.is_active IS NOT TRUE THEN
+        RAISE EXCEPTION 'broadcast % is switched off', stored.id
         USING ERRCODE = 'BM012', HINT = 'Switch it on again: reactivate_broadcast().';
     END IF;
-    wait := broadcast.retry_after_seconds(b);
+    wait := broadcast.retry_after_seconds(stored);
     IF wait > 0 THEN
-        RAISE EXCEPTION 'broadcast % can be triggered again in % seconds', b.id, wait
+        RAISE EXCEPTION 'broadcast % can be triggered again in % seconds', stored.id, wait
         USING ERRCODE = 'BM014', DETAIL = jsonb_build_object('retry_after_seconds', wait)::text;
     END IF;
-    UPDATE public.broadcast_manager AS m
+    UPDATE public.broadcast_manager AS b
     SET broadcast_status = 'pending',
         next_send_time = now(),
         last_manual_trigger_time = clock_timestamp(),
-        manual_trigger_count = coalesce(m.manual_trigger_count, 0) + 1,
+        manual_trigger_count = coalesce(b.manual_trigger_count, 0) + 1,
         updated_at = now()
-    WHERE m.id = b.id;
-    -- What an earlier delivery could not send is not waited for: both messages go out anew.
+    WHERE b.id = stored.id;
+    -- An unfinished earlier delivery ends here: both messages are sent anew.
     UPDATE broadcast.deliveries AS d
     SET finished_at = now(), outcome = 'superseded'
-    WHERE d.broadcast_id = b.id AND d.finished_at IS NULL;
-    PERFORM pg_notify('broadcast_manager_due', b.id::text);
-    RETURN QUERY SELECT b.open_channel_id::text, b.closed_channel_id::text;
+    WHERE d.broadcast_id = stored.id AND d.finished_at IS NULL;
+    PERFORM pg_notify('broadcast_manager_due', stored.id::text);
+    RETURN QUERY SELECT stored.open_channel_id::text, stored.closed_channel_id::text;
 END;
 $$;
 
@@ -268,7 +268,7 @@ AS $$
             AND b.next_send_time <= now()
             AND (
                 b.broadcast_status IN ('pending', 'completed', 'failed')
-                -- Sent by nobody: a scheduler from before the workers has ended in mid-send, or it was restored without its delivery.
+                -- Nobody is sending it: an older scheduler ended in mid-send, or the row was restored without its delivery.
                 OR (
                     b.broadcast_status = 'in_progress'
                     AND coalesce(b.updated_at, '-infinity') < now() - (SELECT s.claim_lease FROM broadcast.settings AS s)
@@ -278,7 +278,7 @@ AS $$
                     )
                 )
             )
-            -- While Telegram holds the bot back nobody takes what cannot be sent.
+            -- While Telegram makes the bot wait, nothing is claimed.
             AND (SELECT s.next_slot FROM broadcast.bot_slot AS s) <= now() + interval '5 seconds'
         ORDER BY b.next_send_time
         LIMIT max_count
@@ -322,7 +322,7 @@ AS $$
     INNER JOIN broadcast.delivery_parts AS p ON earlier.id = p.delivery_id AND p.state = 'sent' AND p.deleted_at IS NULL
     WHERE d.id = messages_to_delete.delivery_id
     UNION
-    -- Sent before there was a history: where it was sent is not known, so by the pair of today.
+    -- Sent before there was a history: the chat was not recorded, so today's pair is used.
     SELECT v.chat_id, v.message_id
     FROM broadcast.deliveries AS d
     INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
@@ -381,31 +381,31 @@ RETURNS TABLE (
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- By the keys, even where the statistics still call the history empty.
+-- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
--- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
+-- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
 SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    s broadcast.settings;
-    c public.main_clients_database;
+    settings broadcast.settings;
+    channel public.main_clients_database;
     slot timestamptz := clock_timestamp();
     to_chat text;
     number integer;
 BEGIN
-    SELECT m.* INTO s FROM broadcast.settings AS m;
+    SELECT s.* INTO settings FROM broadcast.settings AS s;
     PERFORM FROM broadcast.deliveries AS d
     WHERE d.id = intend_part.delivery_id AND d.worker = intend_part.worker AND d.finished_at IS NULL
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        RETURN; -- The lease had run out, and the broadcast is somebody else's.
+        RETURN; -- The lease has run out; another worker has the broadcast.
     END IF;
-    SELECT m.* INTO c
+    SELECT c.* INTO channel
     FROM broadcast.deliveries AS d
     INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
-    INNER JOIN public.main_clients_database AS m
-        ON b.open_channel_id = m.open_channel_id AND b.closed_channel_id = m.closed_channel_id
+    INNER JOIN public.main_clients_database AS c
+        ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
     WHERE d.id = intend_part.delivery_id;
     IF NOT FOUND THEN
         RETURN; -- The channel was deleted.
@@ -416,36 +416,36 @@ BEGIN
     ) THEN
         RETURN;
     END IF;
-    to_chat := CASE intend_part.part WHEN 'open' THEN c.open_channel_id ELSE c.closed_channel_id END;
+    to_chat := CASE intend_part.part WHEN 'open' THEN channel.open_channel_id ELSE channel.closed_channel_id END;
 
-    IF s.messages_per_second IS NOT NULL OR s.chat_interval IS NOT NULL THEN
-        -- The lock on the one row also keeps two workers from giving one chat the same moment.
-        SELECT greatest(b.next_slot, slot) INTO slot FROM broadcast.bot_slot AS b FOR UPDATE;
+    IF settings.messages_per_second IS NOT NULL OR settings.chat_interval IS NOT NULL THEN
+        -- The lock on this one row also keeps two workers from giving one chat the same time.
+        SELECT greatest(bot.next_slot, slot) INTO slot FROM broadcast.bot_slot AS bot FOR UPDATE;
         UPDATE broadcast.bot_slot
-        SET next_slot = slot + coalesce(interval '1 second' / s.messages_per_second::double precision, interval '0');
-        SELECT greatest(slot, max(p.send_at) + s.chat_interval) INTO slot
+        SET next_slot = slot + coalesce(interval '1 second' / settings.messages_per_second::double precision, interval '0');
+        SELECT greatest(slot, max(p.send_at) + settings.chat_interval) INTO slot
         FROM broadcast.delivery_parts AS p
-        WHERE p.chat_id = to_chat AND p.send_at > slot - s.chat_interval;
+        WHERE p.chat_id = to_chat AND p.send_at > slot - settings.chat_interval;
     ELSE
-        -- Telegram's retry_after is obeyed without limits of our own, too.
-        SELECT greatest(b.next_slot, slot) INTO slot FROM broadcast.bot_slot AS b;
+        -- Without limits of our own, Telegram's retry_after is still obeyed.
+        SELECT greatest(bot.next_slot, slot) INTO slot FROM broadcast.bot_slot AS bot;
     END IF;
 
-    INSERT INTO broadcast.delivery_parts AS made (delivery_id, part, attempt, chat_id, send_at)
+    INSERT INTO broadcast.delivery_parts AS new_part (delivery_id, part, attempt, chat_id, send_at)
     SELECT intend_part.delivery_id, intend_part.part, coalesce(max(p.attempt), 0) + 1, to_chat, slot
     FROM broadcast.delivery_parts AS p
     WHERE p.delivery_id = intend_part.delivery_id AND p.part = intend_part.part
-    RETURNING made.attempt INTO number;
-    UPDATE broadcast.deliveries AS d SET lease_until = slot + s.claim_lease WHERE d.id = intend_part.delivery_id;
+    RETURNING new_part.attempt INTO number;
+    UPDATE broadcast.deliveries AS d SET lease_until = slot + settings.claim_lease WHERE d.id = intend_part.delivery_id;
 
     RETURN QUERY SELECT
         number, slot, to_chat,
-        c.open_channel_id::text, c.open_channel_title::text, c.open_channel_description::text,
-        c.closed_channel_id::text, c.closed_channel_title::text, c.closed_channel_description::text,
-        c.closed_channel_donation_message::text,
-        c.sub_1_price::numeric, c.sub_1_time::bigint,
-        c.sub_2_price::numeric, c.sub_2_time::bigint,
-        c.sub_3_price::numeric, c.sub_3_time::bigint;
+        channel.open_channel_id::text, channel.open_channel_title::text, channel.open_channel_description::text,
+        channel.closed_channel_id::text, channel.closed_channel_title::text, channel.closed_channel_description::text,
+        channel.closed_channel_donation_message::text,
+        channel.sub_1_price::numeric, channel.sub_1_time::bigint,
+        channel.sub_2_price::numeric, channel.sub_2_time::bigint,
+        channel.sub_3_price::numeric, channel.sub_3_time::bigint;
 END;
 $$;
 
@@ -467,13 +467,13 @@ RETURNS void
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- By the keys, even where the statistics still call the history empty.
+-- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
--- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
+-- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
 SET jit = off
 AS $$
 BEGIN
-    -- Also when the lease has run out meanwhile: what is known now is better than unknown.
+    -- Also after the lease has run out: a known result is better than an unknown one.
     UPDATE broadcast.delivery_parts AS p
     SET state = outcome,
         decided_at = clock_timestamp(),
@@ -482,10 +482,10 @@ BEGIN
         error_message = record_part.error_message
     WHERE p.delivery_id = record_part.delivery_id
         AND p.part = record_part.part
-        -- A record that comes late does not speak of a later attempt.
+        -- A late record must not touch a later attempt.
         AND p.attempt = record_part.attempt
         AND p.state IN ('intended', 'unknown');
-    -- Of a claim that is over: finish_broadcast() takes the message along otherwise.
+    -- Only when the claim has ended: otherwise finish_broadcast() copies the message's id.
     IF outcome = 'sent' THEN
         UPDATE public.broadcast_manager AS b
         SET last_open_message_id = CASE part WHEN 'open' THEN record_part.message_id ELSE b.last_open_message_id END,
@@ -510,55 +510,55 @@ RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- By the keys, even where the statistics still call the history empty.
+-- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
--- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
+-- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
 SET jit = off
 AS $$
 DECLARE
-    s broadcast.settings;
-    d broadcast.deliveries;
-    b public.broadcast_manager;
-    p broadcast.delivery_parts;
+    settings broadcast.settings;
+    delivery broadcast.deliveries;
+    stored public.broadcast_manager;
+    attempt broadcast.delivery_parts;
     sent integer := 0;
     unknown integer := 0;
     failure broadcast.delivery_parts;
     result text;
 BEGIN
-    SELECT m.* INTO s FROM broadcast.settings AS m;
-    SELECT m.* INTO d FROM broadcast.deliveries AS m
-    WHERE m.id = finish_broadcast.delivery_id AND m.worker = finish_broadcast.worker AND m.finished_at IS NULL
+    SELECT s.* INTO settings FROM broadcast.settings AS s;
+    SELECT d.* INTO delivery FROM broadcast.deliveries AS d
+    WHERE d.id = finish_broadcast.delivery_id AND d.worker = finish_broadcast.worker AND d.finished_at IS NULL
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN 'lost';
     END IF;
-    -- Whoever ends a claim with a part still intended could not note what became of it.
-    UPDATE broadcast.delivery_parts AS m
+    -- A part that is still intended: its worker could not record what became of it.
+    UPDATE broadcast.delivery_parts AS p
     SET state = 'unknown',
         decided_at = clock_timestamp(),
         error_code = 'not_heard_of',
         error_message = 'The worker was not heard of again.'
-    WHERE m.delivery_id = d.id AND m.state = 'intended';
-    SELECT m.* INTO b FROM public.broadcast_manager AS m WHERE m.id = d.broadcast_id FOR NO KEY UPDATE;
+    WHERE p.delivery_id = delivery.id AND p.state = 'intended';
+    SELECT b.* INTO stored FROM public.broadcast_manager AS b WHERE b.id = delivery.broadcast_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        UPDATE broadcast.deliveries AS m
+        UPDATE broadcast.deliveries AS d
         SET finished_at = now(), outcome = 'channel_gone', worker = NULL, lease_until = NULL
-        WHERE m.id = d.id;
+        WHERE d.id = delivery.id;
         RETURN 'channel_gone';
     END IF;
 
-    FOR p IN
-        SELECT m.* FROM broadcast.delivery_parts AS m WHERE m.delivery_id = d.id ORDER BY m.decided_at
+    FOR attempt IN
+        SELECT p.* FROM broadcast.delivery_parts AS p WHERE p.delivery_id = delivery.id ORDER BY p.decided_at
     LOOP
-        CASE p.state
+        CASE attempt.state
             WHEN 'sent' THEN
                 sent := sent + 1;
-                IF p.part = 'open' THEN
-                    b.last_open_message_id := p.message_id;
-                    b.last_open_message_sent_at := p.decided_at;
+                IF attempt.part = 'open' THEN
+                    stored.last_open_message_id := attempt.message_id;
+                    stored.last_open_message_sent_at := attempt.decided_at;
                 ELSE
-                    b.last_closed_message_id := p.message_id;
-                    b.last_closed_message_sent_at := p.decided_at;
+                    stored.last_closed_message_id := attempt.message_id;
+                    stored.last_closed_message_sent_at := attempt.decided_at;
                 END IF;
             WHEN 'unknown' THEN
                 unknown := unknown + 1;
@@ -569,84 +569,85 @@ BEGIN
 
     IF sent + unknown = 2 THEN
         result := CASE unknown WHEN 0 THEN 'sent' ELSE 'unknown' END;
-        d.outcome := result;
-        b.total_broadcasts := coalesce(b.total_broadcasts, 0) + 1;
-        b.last_sent_time := now();
-        -- What may have been sent is not repeated before its next turn.
-        b.next_send_time := now() + s.send_interval;
+        delivery.outcome := result;
+        stored.total_broadcasts := coalesce(stored.total_broadcasts, 0) + 1;
+        stored.last_sent_time := now();
+        -- A message that may have been sent is not repeated before its next turn.
+        stored.next_send_time := now() + settings.send_interval;
         IF unknown = 0 THEN
-            b.broadcast_status := 'completed';
-            b.successful_broadcasts := coalesce(b.successful_broadcasts, 0) + 1;
-            b.consecutive_failures := 0;
-            b.last_error_message := NULL;
-            b.last_error_time := NULL;
+            stored.broadcast_status := 'completed';
+            stored.successful_broadcasts := coalesce(stored.successful_broadcasts, 0) + 1;
+            stored.consecutive_failures := 0;
+            stored.last_error_message := NULL;
+            stored.last_error_time := NULL;
         ELSE
-            b.broadcast_status := 'failed';
-            b.last_error_message := 'It is not known whether the message was sent: no answer came.';
-            b.last_error_time := now();
+            stored.broadcast_status := 'failed';
+            stored.last_error_message := 'It is not known whether the message was sent: no answer came.';
+            stored.last_error_time := now();
         END IF;
     ELSE
         -- The last attempt of a part that is still to be sent.
-        SELECT m.* INTO failure
-        FROM broadcast.delivery_parts AS m
-        WHERE m.delivery_id = d.id AND m.state = 'failed' AND m.decided_at >= d.claimed_at
+        SELECT p.* INTO failure
+        FROM broadcast.delivery_parts AS p
+        WHERE p.delivery_id = delivery.id AND p.state = 'failed' AND p.decided_at >= delivery.claimed_at
             AND NOT EXISTS (
-                SELECT FROM broadcast.delivery_parts AS o
-                WHERE o.delivery_id = d.id AND o.part = m.part AND o.state <> 'failed'
+                SELECT FROM broadcast.delivery_parts AS other
+                WHERE other.delivery_id = delivery.id AND other.part = p.part AND other.state <> 'failed'
             )
-        ORDER BY m.decided_at DESC
+        ORDER BY p.decided_at DESC
         LIMIT 1;
-        -- What is no fault of the channel's is tried again without being counted.
+        -- A failure that is not the channel's fault is retried without being counted.
         IF NOT FOUND OR failure.error_code IN ('rate_limited', 'network', 'unauthorized', 'worker_stopped') THEN
             result := 'released';
-            b.broadcast_status := 'pending';
-            b.next_send_time := now();
+            stored.broadcast_status := 'pending';
+            stored.next_send_time := now();
         ELSE
-            b.broadcast_status := 'failed';
-            b.total_broadcasts := coalesce(b.total_broadcasts, 0) + 1;
-            b.failed_broadcasts := coalesce(b.failed_broadcasts, 0) + 1;
-            b.consecutive_failures := coalesce(b.consecutive_failures, 0) + 1;
-            -- Compared as seconds: an interval has an end.
-            b.next_send_time := now() + CASE
-                WHEN extract(EPOCH FROM s.retry_pause) * 2 ^ least(b.consecutive_failures - 1, 60)
-                    < extract(EPOCH FROM s.max_retry_pause)
-                    THEN s.retry_pause * 2 ^ (b.consecutive_failures - 1)
-                ELSE s.max_retry_pause
+            stored.broadcast_status := 'failed';
+            stored.total_broadcasts := coalesce(stored.total_broadcasts, 0) + 1;
+            stored.failed_broadcasts := coalesce(stored.failed_broadcasts, 0) + 1;
+            stored.consecutive_failures := coalesce(stored.consecutive_failures, 0) + 1;
+            -- Compared in seconds, because an interval can overflow.
+            stored.next_send_time := now() + CASE
+                WHEN extract(EPOCH FROM settings.retry_pause) * 2 ^ least(stored.consecutive_failures - 1, 60)
+                    < extract(EPOCH FROM settings.max_retry_pause)
+                    THEN settings.retry_pause * 2 ^ (stored.consecutive_failures - 1)
+                ELSE settings.max_retry_pause
             END;
-            b.last_error_message := failure.error_message;
-            b.last_error_time := now();
-            -- Off already: it was switched off while it was being sent, for another reason, and stays so.
+            stored.last_error_message := failure.error_message;
+            stored.last_error_time := now();
+            -- If it was switched off while it was being sent, it stays off, and the reason stays.
             result := CASE
-                WHEN b.is_active AND b.consecutive_failures >= s.max_consecutive_failures THEN 'switched_off' ELSE 'failed'
+                WHEN stored.is_active AND stored.consecutive_failures >= settings.max_consecutive_failures THEN 'switched_off'
+                ELSE 'failed'
             END;
-            d.outcome := CASE WHEN result = 'switched_off' OR b.is_active IS NOT TRUE THEN 'failed' END;
+            delivery.outcome := CASE WHEN result = 'switched_off' OR stored.is_active IS NOT TRUE THEN 'failed' END;
         END IF;
     END IF;
 
-    UPDATE broadcast.deliveries AS m
+    UPDATE broadcast.deliveries AS d
     SET worker = NULL,
         lease_until = NULL,
-        finished_at = CASE WHEN d.outcome IS NOT NULL THEN now() END,
-        outcome = d.outcome
-    WHERE m.id = d.id;
-    UPDATE public.broadcast_manager AS m
-    SET broadcast_status = b.broadcast_status,
-        next_send_time = b.next_send_time,
-        last_sent_time = b.last_sent_time,
-        total_broadcasts = b.total_broadcasts,
-        successful_broadcasts = b.successful_broadcasts,
-        failed_broadcasts = b.failed_broadcasts,
-        consecutive_failures = b.consecutive_failures,
-        last_error_message = b.last_error_message,
-        last_error_time = b.last_error_time,
-        last_open_message_id = b.last_open_message_id,
-        last_open_message_sent_at = b.last_open_message_sent_at,
-        last_closed_message_id = b.last_closed_message_id,
-        last_closed_message_sent_at = b.last_closed_message_sent_at,
+        finished_at = CASE WHEN delivery.outcome IS NOT NULL THEN now() END,
+        outcome = delivery.outcome
+    WHERE d.id = delivery.id;
+    UPDATE public.broadcast_manager AS b
+    SET broadcast_status = stored.broadcast_status,
+        next_send_time = stored.next_send_time,
+        last_sent_time = stored.last_sent_time,
+        total_broadcasts = stored.total_broadcasts,
+        successful_broadcasts = stored.successful_broadcasts,
+        failed_broadcasts = stored.failed_broadcasts,
+        consecutive_failures = stored.consecutive_failures,
+        last_error_message = stored.last_error_message,
+        last_error_time = stored.last_error_time,
+        last_open_message_id = stored.last_open_message_id,
+        last_open_message_sent_at = stored.last_open_message_sent_at,
+        last_closed_message_id = stored.last_closed_message_id,
+        last_closed_message_sent_at = stored.last_closed_message_sent_at,
         updated_at = now()
-    WHERE m.id = b.id;
+    WHERE b.id = stored.id;
     IF result = 'switched_off' THEN
-        PERFORM broadcast.switch_off(b.id, 'failures');
+        PERFORM broadcast.switch_off(stored.id, 'failures');
     END IF;
     RETURN result;
 END;
@@ -663,21 +664,21 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    d broadcast.deliveries;
+    delivery broadcast.deliveries;
     released integer := 0;
 BEGIN
-    FOR d IN
-        SELECT m.* FROM broadcast.deliveries AS m
-        WHERE m.finished_at IS NULL AND m.lease_until < clock_timestamp()
+    FOR delivery IN
+        SELECT d.* FROM broadcast.deliveries AS d
+        WHERE d.finished_at IS NULL AND d.lease_until < clock_timestamp()
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
         BEGIN
-            PERFORM broadcast.finish_broadcast(d.id, d.worker);
+            PERFORM broadcast.finish_broadcast(delivery.id, delivery.worker);
             released := released + 1;
         EXCEPTION
-            -- One broadcast whose row takes no further count, say, is no reason to stop all the others.
+            -- One broadcast whose row cannot be written (its counter is full, say) must not stop the others.
             WHEN data_exception OR integrity_constraint_violation THEN
-                RAISE WARNING 'the claim on broadcast % can not be ended: %', d.broadcast_id, SQLERRM;
+                RAISE WARNING 'the claim on broadcast % can not be ended: %', delivery.broadcast_id, SQLERRM;
         END;
     END LOOP;
     RETURN released;
@@ -694,14 +695,14 @@ LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- Reasons of broadcasts that are on again, or gone.
+    -- Reasons of broadcasts that are on again or gone.
     DELETE FROM broadcast.switched_off AS s
     WHERE NOT EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = s.broadcast_id AND b.is_active IS NOT TRUE);
     WITH forgotten AS (
         DELETE FROM broadcast.deliveries AS d
         USING broadcast.settings AS s
         WHERE d.finished_at < now() - s.history_kept
-            -- A message that still stands has to be deleted before the next one is sent, if there is to be a next one.
+            -- A message that is still in its chat must be deleted before the next one is sent, so its delivery is kept.
             AND NOT EXISTS (
                 SELECT FROM broadcast.delivery_parts AS p
                 INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id

@@ -26,7 +26,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- Transactions that notify commit one after the other, so nobody does while nobody looks.
+    -- Transactions that notify commit one after another, so none notifies while nobody watches.
     IF EXISTS (SELECT FROM broadcast.watchers AS w WHERE w.watched_until > now()) THEN
         PERFORM pg_notify('broadcast_manager_changed', w.client_id::text)
         FROM broadcast.watchers AS w
@@ -73,7 +73,7 @@ EXECUTE FUNCTION broadcast.notify_watchers();
 COMMENT ON TRIGGER notify_channel_delete ON public.main_clients_database IS
 'Dashboards forget a deleted channel at once; not where two-phase commit is possible, which NOTIFY would break.';
 
--- The old rows: a channel that changes hands is gone from its old owner's page, and notify_channel_update tells the new one.
+-- The old rows: the old owner must hear that a channel left; notify_channel_update tells the new owner.
 CREATE TRIGGER notify_broadcast_update
 AFTER UPDATE ON public.broadcast_manager
 REFERENCING OLD TABLE AS changed_rows

@@ -72,10 +72,10 @@ misfits AS (
     FROM (
         SELECT
             TRUE AS is_channel,
-            m.client_id,
-            m.open_channel_id::text AS open_channel_id,
-            m.closed_channel_id::text AS closed_channel_id
-        FROM public.main_clients_database AS m
+            channels.client_id,
+            channels.open_channel_id::text AS open_channel_id,
+            channels.closed_channel_id::text AS closed_channel_id
+        FROM public.main_clients_database AS channels
     ) AS c
     FULL JOIN public.broadcast_manager AS b
         ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
@@ -115,7 +115,7 @@ rows_found AS (
         'broadcast-manager upgrade, or in psql: SELECT broadcast.quarantine_duplicate_broadcasts(); the row with the most history stays, '
         'the others go to the quarantine.'
     FROM public.broadcast_manager AS b
-    -- A valid unique key has looked already.
+    -- Where there is a valid unique key there are no duplicates.
     WHERE
         'broadcast_manager' IN (SELECT u.table_name FROM unique_missing AS u)
         AND b.open_channel_id IS NOT NULL AND b.closed_channel_id IS NOT NULL
@@ -305,7 +305,7 @@ COMMENT ON FUNCTION broadcast.find_integrity_violations() IS
 'Everything that breaks the rule, with its remedy; no row when each channel has exactly one broadcast row.';
 REVOKE ALL ON FUNCTION broadcast.find_integrity_violations() FROM public;
 
--- Over a function: a view over the tables themselves would keep their owner from changing a column's type.
+-- Reads a function: a view over the tables would stop their owner from changing a column's type.
 CREATE OR REPLACE VIEW broadcast.integrity_violations AS
 SELECT
     v.check_name,
@@ -341,7 +341,7 @@ SELECT
         SELECT FROM pg_catalog.pg_constraint AS k
         WHERE
             k.conname = w.part AND k.conrelid = to_regclass('public.' || w.table_name) AND k.convalidated
-            -- NOT ENFORCED came with PostgreSQL 18; before it, to_jsonb() has no such field.
+            -- NOT ENFORCED came with PostgreSQL 18; in older releases to_jsonb() has no such field.
             AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, TRUE)
             AND NOT EXISTS (
                 SELECT FROM pg_catalog.pg_trigger AS t
@@ -503,7 +503,7 @@ DECLARE
 BEGIN
     found.checked_at := clock_timestamp();
     IF EXISTS (SELECT FROM broadcast.integrity_check AS c WHERE c.checked_at > found.checked_at - max_age)
-        -- Whoever checks already does it for all.
+        -- One check at a time is enough for all.
         OR NOT pg_try_advisory_xact_lock(hashtextextended('broadcast_manager.check_integrity', 0))
     THEN
         RETURN FALSE;
@@ -547,14 +547,14 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- Cheap at any size: what has to read whole tables comes from the last check_integrity().
-    -- Names that end in _total only ever grow; all others go up and down.
+    -- Cheap at any size: figures that need whole tables come from the last check_integrity().
+    -- Names ending in _total only grow; all others go up and down.
     SELECT
-        m.name,
-        m.help,
-        m.label,
-        m.label_value,
-        m.value::double precision AS value
+        f.name,
+        f.help,
+        f.label,
+        f.label_value,
+        f.value::double precision AS value
     FROM broadcast.integrity_check AS c
     CROSS JOIN LATERAL (
         VALUES
@@ -579,7 +579,7 @@ AS $$
             'broadcast_manager_check_duration_seconds', 'How long the last full check took.', NULL, NULL,
             extract(EPOCH FROM c.duration)
         )
-    ) AS m (name, help, label, label_value, value)
+    ) AS f (name, help, label, label_value, value)
     UNION ALL
     SELECT
         'broadcast_manager_switched_off',

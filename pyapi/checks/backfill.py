@@ -1,6 +1,5 @@
-"""Calls the backfill procedure of the database and tells what it did. The work is in sql/procedures."""
+"""Calls the database's backfill (sql/adoption/backfill_broadcasts.sql) and tells what it did."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,8 +10,6 @@ import psycopg
 from psycopg.rows import class_row, scalar_row
 
 from pyapi.queries import QUERIES
-
-BackfillProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ def backfill(
     batch_size: int,
     client_id: UUID | None,
     spread: timedelta,
-    report: BackfillProgress,
+    on_notice: Callable[[psycopg.errors.Diagnostic], None],
 ) -> BackfillResult:
     """Create the broadcast rows that channels lack.
 
@@ -69,17 +66,11 @@ def backfill(
         batch_size: rows in one transaction.
         client_id: only this client's channels, or None for all.
         spread: the new rows fall due at a random moment within this time from now.
-        report: called with rows done and rows found after each batch.
+        on_notice: called with each notice of the database; each batch sends one (pyapi.upgrade.progress reads it).
 
     Raises:
         psycopg.Error: a batch could not be written; the batches before it stay.
     """
-
-    def on_notice(notice: psycopg.errors.Diagnostic) -> None:
-        if notice.message_detail and notice.sqlstate == "00000":
-            step = json.loads(notice.message_detail)
-            report(step["done"], step["total"])
-
     parameters = {"batch_size": batch_size, "client_id": client_id, "spread": spread}
     conn.add_notice_handler(on_notice)
     try:

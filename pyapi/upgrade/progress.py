@@ -1,4 +1,4 @@
-"""Tells how far a migration has come: a bar on a terminal, log lines elsewhere.
+"""Tells how far a migration or a backfill has come: a bar on a terminal, log lines elsewhere.
 
 The procedures send a NOTICE after each batch, with `{"step": …, "done": …, "total": …}` as its DETAIL.
 """

@@ -8,20 +8,10 @@ is back. Only clients are told of that watch_client() was called for within two 
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
+from contextlib import asynccontextmanager, contextmanager
 from uuid import UUID
 
-import psycopg
-import structlog
-from tenacity import RetryCallState, retry, retry_if_exception_type, wait_random_exponential
-
-from pyapi.pool import listening_connection
-
-# Shorter than a failover takes, so that it is noticed soon.
-_LONGEST_PAUSE = 5
-
-log = structlog.get_logger()
+from pyapi.listen import listening
 
 
 class Watcher:
@@ -76,14 +66,11 @@ class Changes:
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
         """Listen while the context lasts; an unreachable database is tried again and again."""
-        task = asyncio.create_task(self._listen())
-        try:
-            yield
-        finally:
-            self.close()
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        async with listening(self._database_url, "changes", "listen_for_changes", self._tell):
+            try:
+                yield
+            finally:
+                self.close()
 
     def close(self) -> None:
         """End every watcher's wait, now and from now on: the process is about to stop."""
@@ -91,44 +78,13 @@ class Changes:
         for watcher in self._everyone():
             watcher.close()
 
-    async def _listen(self) -> None:
-        while True:
-            conn = await self._connect()
-            try:
-                async with conn:
-                    self._tell(self._everyone())
-                    async for notification in conn.notifies():
-                        self._tell(self._addressed(notification.payload))
-            except psycopg.Error as error:
-                log.warning("changes.not_listening", reason=type(error).__name__, sqlstate=error.sqlstate)
-
-    async def _connect(self) -> psycopg.AsyncConnection[Any]:
-        @retry(
-            retry=retry_if_exception_type((psycopg.Error, OSError)),
-            wait=wait_random_exponential(max=_LONGEST_PAUSE),
-            before_sleep=_say_why,
-        )
-        async def connect() -> psycopg.AsyncConnection[Any]:
-            return await listening_connection(self._database_url, "changes", "listen_for_changes")
-
-        return await connect()
-
-    def _addressed(self, payload: str) -> list[Watcher]:
+    def _tell(self, payload: str | None) -> None:
         try:
-            client_id = UUID(payload)
+            watchers = list(self._watchers.get(UUID(payload or ""), ()))
         except ValueError:
-            return self._everyone()
-        return list(self._watchers.get(client_id, ()))
-
-    def _everyone(self) -> list[Watcher]:
-        return [watcher for watchers in self._watchers.values() for watcher in watchers]
-
-    @staticmethod
-    def _tell(watchers: list[Watcher]) -> None:
+            watchers = self._everyone()
         for watcher in watchers:
             watcher.tell()
 
-
-def _say_why(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning("changes.waiting", reason=type(error).__name__, attempt=state.attempt_number)
+    def _everyone(self) -> list[Watcher]:
+        return [watcher for watchers in self._watchers.values() for watcher in watchers]

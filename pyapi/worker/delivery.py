@@ -1,33 +1,29 @@
 """One delivery of a broadcast: the earlier messages are deleted, then its two parts are sent (docs/delivery.md).
 
-What is to be sent, when, and what follows from how it went is decided by the functions of sql/functions/.
-Each part is noted before it is sent and after; between the two there is exactly one request.
+The functions in sql/delivery/ decide what is sent, when, and what follows from the outcome. Each part is recorded
+before it is sent and afterwards; between the two there is exactly one request.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Coroutine
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar, get_args
 from uuid import UUID
 
-import psycopg
 import structlog
-from psycopg.rows import class_row, tuple_row
+from psycopg.rows import class_row
 from structlog.contextvars import bind_contextvars
-from telegram import Bot
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from pyapi.channels.messages import Part, broadcast_messages
 from pyapi.logs import milliseconds_since
 from pyapi.metrics import CLAIMS, CLAIMS_ENDED, PART_SECONDS
-from pyapi.pool import Pool, connection, make_pool
+from pyapi.pool import connection
 from pyapi.queries import QUERIES
-from pyapi.worker.settings import WorkerSettings
-from pyapi.worker.telegram import delete_message, send_message, telegram_bot
+from pyapi.worker.context import DATABASE_AWAY, WorkerContext, call, call_until_answered
+from pyapi.worker.telegram import delete_message, send_message
 from pyapi.worker.telegram_errors import (
     CLAIM_LOST,
     MESSAGE_GONE,
@@ -42,16 +38,13 @@ from pyapi.worker.telegram_errors import (
     Refusal,
 )
 
-# The database is away or about to go; the same statement may go well in a moment.
-DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction, OSError)
 # After these nothing else is sent for now; finish_broadcast() does not count them.
-_ENDING = (RATE_LIMITED, NETWORK, UNAUTHORIZED, STOPPED, CLAIM_LOST)
-# Who waited longer than this many seconds asks whether the claim still stands.
-_TRUSTED_SECONDS = 1.0
-_LONGEST_PAUSE = 5
+_ENDS_DELIVERY = (RATE_LIMITED, NETWORK, UNAUTHORIZED, STOPPED, CLAIM_LOST)
+# After a longer wait than this the worker asks whether it still has the claim.
+_RECHECK_CLAIM_AFTER_SECONDS = 1.0
 
-# How a claim can end, by finish_broadcast(): who is told, and of what.
-_ENDED = {
+# The log line of each outcome of finish_broadcast().
+_OUTCOME_LOGS = {
     "sent": (logging.INFO, "broadcast.sent"),
     "released": (logging.INFO, "broadcast.released"),
     "channel_gone": (logging.INFO, "broadcast.channel_gone"),
@@ -114,89 +107,31 @@ class IntendedPart:
     lease_seconds: float
 
 
-@dataclass
-class Office:
-    """What deliveries of one process share.
-
-    Args:
-        pool: connections to the database.
-        bot: who sends.
-        settings: of this process.
-        bot_username: for links that start the bot.
-        stopping: set once nothing new may begin.
-        unreachable: Telegram could not be reached, and nobody has asked again yet.
-        token_refused: Telegram does not accept the token; stopping is set as well.
-        under_way: the time limits of the requests that are being sent.
-    """
-
-    pool: Pool
-    bot: Bot
-    settings: WorkerSettings
-    bot_username: str = ""
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    unreachable: bool = False
-    token_refused: bool = False
-    under_way: set[asyncio.Timeout] = field(default_factory=set)
-
-    async def pause(self, seconds: float) -> None:
-        """Sleep so long, or until it is time to stop."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.stopping.wait(), seconds)
-
-    def hurry(self, seconds: float) -> None:
-        """Begin nothing new; what is being sent may take so many seconds more."""
-        self.stopping.set()
-        by = asyncio.get_running_loop().time() + seconds
-        for limit in self.under_way:
-            if limit.expired():
-                continue
-            limit.reschedule(min(limit.when() or by, by))
-
-
-@asynccontextmanager
-async def open_office(settings: WorkerSettings) -> AsyncIterator[Office]:
-    """Connections and bot; whether or not the database and Telegram answer."""
-    pool = make_pool(settings.database_url, "worker", max_size=settings.worker_concurrency + 1, timeout=3)
-    async with pool, telegram_bot(settings) as bot:
-        yield Office(pool, bot, settings)
-
-
-async def claim_due(office: Office, worker: str, count: int) -> list[Claim]:
+async def claim_due(context: WorkerContext, worker: str, count: int) -> list[Claim]:
     """Take so many due broadcasts, at most.
 
     Args:
-        office: of this process.
+        context: of this process.
         worker: a name that was never used before, so that a claim that was lost is not taken for a new one.
         count: at most.
 
     Raises:
         psycopg.Error: the database did not answer; what was claimed all the same comes back with its lease.
     """
-    async with connection(office.pool) as conn, conn.cursor(row_factory=class_row(Claim)) as cursor:
+    async with connection(context.pool) as conn, conn.cursor(row_factory=class_row(Claim)) as cursor:
         await cursor.execute(QUERIES["claim_due_broadcasts"], {"worker": worker, "count": count})
         claims = await cursor.fetchall()
     CLAIMS.inc(len(claims))
     return claims
 
 
-async def call(office: Office, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    """Run a named query once.
-
-    Raises:
-        psycopg.Error: the database did not answer.
-    """
-    async with connection(office.pool) as conn, conn.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(QUERIES[query], parameters)
-        return await cursor.fetchall()
-
-
-async def deliver(office: Office, claim: Claim) -> Delivered:
+async def deliver(context: WorkerContext, claim: Claim) -> Delivered:
     """Send what is to be sent of a claimed broadcast and end the claim, however long the database is away.
 
-    Run it in a task of its own: whatever that logs from now on tells of which delivery it is.
+    Run it in a task of its own: all its log lines carry the delivery's ids from now on.
 
     Raises:
-        psycopg.Error: the database refused for another reason than being away; the lease ends the claim.
+        psycopg.Error: the database refused for another reason than being unreachable; the lease ends the claim.
     """
     began = time.monotonic()
     bind_contextvars(
@@ -206,62 +141,62 @@ async def deliver(office: Office, claim: Claim) -> Delivered:
     last: Refusal | None = None
     error: str | None = None
     try:
-        hindrance = await _delete_earlier(office, claim)
+        blocked_by = await _delete_earlier(context, claim)
         for part in get_args(Part):
-            refused = await _send_part(office, claim, part, hindrance)
+            refused = await _send_part(context, claim, part, blocked_by)
             last = refused or last
             error = refused.sentence(part) if refused else error
-            if refused and (hindrance or refused.kind in _ENDING):
+            if refused and (blocked_by or refused.kind in _ENDS_DELIVERY):
                 break
     except DATABASE_AWAY as away:
-        # A part that may have been noted as intended becomes unknown by finish_broadcast().
+        # finish_broadcast() makes a part that is still intended unknown.
         error = "The database was away."
         log.warning("delivery.interrupted", reason=type(away).__name__)
-    # What is not Telegram's does not get better by asking on: the bot asks who it is first.
+    # Telegram does not answer: getMe must succeed before anything else is sent.
     if last and last.kind in (NETWORK, UNEXPECTED):
-        office.unreachable = True
+        context.unreachable = True
     if last and last.kind is UNAUTHORIZED:
-        office.token_refused = True
-        office.stopping.set()
-    rows = await _insist(office, "finish_broadcast", delivery_id=claim.delivery_id, worker=claim.worker)
+        context.token_refused = True
+        context.stopping.set()
+    rows = await call_until_answered(context, "finish_broadcast", delivery_id=claim.delivery_id, worker=claim.worker)
     outcome = str(rows[0][0])
     CLAIMS_ENDED.labels(outcome).inc()
-    level, event = _ENDED[outcome]
+    level, event = _OUTCOME_LOGS[outcome]
     code = last.kind.code if last else None
     log.log(level, event, action="deliver", code=code, duration_ms=milliseconds_since(began))
     return Delivered(claim.broadcast_id, outcome, error)
 
 
-async def _delete_earlier(office: Office, claim: Claim) -> Refusal | None:
-    """Delete the earlier pair; why the delivery can not go on, where it can't."""
-    for chat_id, message_id in await call(office, "messages_to_delete", delivery_id=claim.delivery_id):
-        if office.stopping.is_set():
+async def _delete_earlier(context: WorkerContext, claim: Claim) -> Refusal | None:
+    """Delete the earlier messages; the refusal, where nothing may be sent because of it."""
+    for chat_id, message_id in await call(context, "messages_to_delete", delivery_id=claim.delivery_id):
+        if context.stopping.is_set():
             return Refusal(STOPPED)
-        refused = await _in_time(
-            office, office.settings.worker_send_timeout, delete_message(office.bot, chat_id, message_id)
+        refused = await _with_timeout(
+            context, context.settings.worker_send_timeout, delete_message(context.bot, chat_id, message_id)
         )
         about = log.bind(chat_id=chat_id, message_id=message_id)
         if refused is None or refused.kind in (MESSAGE_GONE, MESSAGE_KEPT):
-            await call(office, "record_message_deleted", chat_id=chat_id, message_id=message_id)
+            await call(context, "record_message_deleted", chat_id=chat_id, message_id=message_id)
             about.info("message.deleted", code=refused.kind.code if refused else None)
-        elif refused.kind in _ENDING or refused.kind.state == "unknown":
+        elif refused.kind in _ENDS_DELIVERY or refused.kind.state == "unknown":
             about.warning("message.not_deleted", code=refused.kind.code)
-            return refused if refused.kind in _ENDING else Refusal(NOT_DELETED, description=refused.description)
+            return refused if refused.kind in _ENDS_DELIVERY else Refusal(NOT_DELETED, description=refused.description)
         else:
-            # The bot is out of that chat, say: the new messages do not wait for it.
+            # For example, the bot is no longer in that chat; the new messages are sent all the same.
             about.warning("message.not_deleted", code=refused.kind.code)
     return None
 
 
-async def _send_part(office: Office, claim: Claim, part: Part, hindrance: Refusal | None) -> Refusal | None:
-    """Send a part once and note what became of it; None when it was sent, or was not to be."""
-    if office.stopping.is_set():
+async def _send_part(context: WorkerContext, claim: Claim, part: Part, blocked_by: Refusal | None) -> Refusal | None:
+    """Send a part once and record the outcome; None when it was sent, or need not be sent."""
+    if context.stopping.is_set():
         return Refusal(STOPPED)
-    began, noted_at = time.monotonic(), _awake_or_not()
-    intended = await _intend(office, claim, part)
+    began, intended_at = time.monotonic(), _boot_time()
+    intended = await _intend(context, claim, part)
     if intended is None:
         return None
-    result = hindrance or await _wait_and_send(office, claim, part, intended, noted_at)
+    result = blocked_by or await _wait_and_send(context, claim, part, intended, intended_at)
     about = log.bind(
         part=part,
         open_channel_id=intended.open_channel_id,
@@ -276,8 +211,8 @@ async def _send_part(office: Office, claim: Claim, part: Part, hindrance: Refusa
     else:
         event = "part.unknown" if outcome == "unknown" else "part.failed"
         about.warning(event, code=refused.kind.code, description=refused.description)
-    await _insist(
-        office,
+    await call_until_answered(
+        context,
         "record_part",
         delivery_id=claim.delivery_id,
         part=part,
@@ -291,8 +226,8 @@ async def _send_part(office: Office, claim: Claim, part: Part, hindrance: Refusa
     return refused
 
 
-async def _intend(office: Office, claim: Claim, part: Part) -> IntendedPart | None:
-    async with connection(office.pool) as conn, conn.cursor(row_factory=class_row(IntendedPart)) as cursor:
+async def _intend(context: WorkerContext, claim: Claim, part: Part) -> IntendedPart | None:
+    async with connection(context.pool) as conn, conn.cursor(row_factory=class_row(IntendedPart)) as cursor:
         await cursor.execute(
             QUERIES["intend_part"], {"delivery_id": claim.delivery_id, "worker": claim.worker, "part": part}
         )
@@ -300,57 +235,41 @@ async def _intend(office: Office, claim: Claim, part: Part) -> IntendedPart | No
 
 
 async def _wait_and_send(
-    office: Office, claim: Claim, part: Part, intended: IntendedPart, noted_at: float
+    context: WorkerContext, claim: Claim, part: Part, intended: IntendedPart, intended_at: float
 ) -> int | Refusal:
-    seconds = min(office.settings.worker_send_timeout, intended.lease_seconds / 4)
+    seconds = min(context.settings.worker_send_timeout, intended.lease_seconds / 4)
     if intended.wait_seconds > 0:
-        await office.pause(intended.wait_seconds)
-    if _awake_or_not() - noted_at > _TRUSTED_SECONDS:
-        # This process or its machine may have slept, and others have taken over.
-        still = await _insist(
-            office, "is_still_claimed", delivery_id=claim.delivery_id, worker=claim.worker, seconds=seconds
+        await context.pause(intended.wait_seconds)
+    if _boot_time() - intended_at > _RECHECK_CLAIM_AFTER_SECONDS:
+        # The process or its machine may have been suspended, and another worker has taken over.
+        still = await call_until_answered(
+            context, "is_still_claimed", delivery_id=claim.delivery_id, worker=claim.worker, seconds=seconds
         )
         if not still:
             return Refusal(CLAIM_LOST)
-    if office.stopping.is_set():
+    if context.stopping.is_set():
         return Refusal(STOPPED)
     message = next(m for m in broadcast_messages(intended) if m.to == part)
-    sending = send_message(office.bot, intended.chat_id, message, office.bot_username)
+    sending = send_message(context.bot, intended.chat_id, message, context.bot_username)
     asked = time.monotonic()
-    result = await _in_time(office, seconds, sending)
+    result = await _with_timeout(context, seconds, sending)
     outcome = result.kind.state if isinstance(result, Refusal) else "sent"
     PART_SECONDS.labels(part, outcome).observe(time.monotonic() - asked)
     return result
 
 
-def _awake_or_not() -> float:
-    """Seconds that go on while the machine is suspended, where the system has a clock for that."""
+def _boot_time() -> float:
+    """Seconds by a clock that goes on while the machine is suspended, where the system has one."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
-async def _in_time(office: Office, seconds: float, request: Coroutine[Any, Any, _T]) -> _T | Refusal:
+async def _with_timeout(context: WorkerContext, seconds: float, request: Coroutine[Any, Any, _T]) -> _T | Refusal:
     try:
         async with asyncio.timeout(seconds) as limit:
-            office.under_way.add(limit)
+            context.request_timeouts.add(limit)
             try:
                 return await request
             finally:
-                office.under_way.discard(limit)
+                context.request_timeouts.discard(limit)
     except TimeoutError:
         return Refusal(NO_ANSWER)
-
-
-async def _insist(office: Office, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    """Run a query that may run twice, until the database has answered."""
-    retrying = AsyncRetrying(
-        retry=retry_if_exception_type(DATABASE_AWAY),
-        wait=wait_random_exponential(multiplier=0.1, max=_LONGEST_PAUSE),
-        before_sleep=_say_why,
-    )
-    rows: list[tuple[Any, ...]] = await retrying(call, office, query, **parameters)
-    return rows
-
-
-def _say_why(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning("database.away", reason=type(error).__name__, query=state.args[1], attempt=state.attempt_number)

@@ -1,7 +1,7 @@
-"""The worker: takes what is due and delivers it, until it is told to stop.
+"""The worker: claims what is due and delivers it, until it is stopped.
 
-A NOTIFY on broadcast_manager_due (sql/delivery/request_broadcast.sql) wakes it at once; without one, behind a
-pooler in transaction mode say, it looks every few seconds.
+A NOTIFY on broadcast_manager_due (sql/delivery/request_broadcast.sql) wakes it at once. It also looks every few
+seconds, because a pooler in transaction mode passes no notifications on.
 """
 
 import asyncio
@@ -10,25 +10,19 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import psycopg
 import structlog
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    RetryError,
-    retry_if_exception,
-    retry_if_exception_type,
-    wait_random_exponential,
-)
+from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, wait_random_exponential
 
+from pyapi.listen import listening
+from pyapi.logs import retry_logged
 from pyapi.metrics import LAST_LOOK
-from pyapi.pool import listening_connection
-from pyapi.worker.delivery import DATABASE_AWAY, Claim, Delivered, Office, call, claim_due, deliver, open_office
+from pyapi.worker.context import DATABASE_AWAY, WorkerContext, call, worker_context
+from pyapi.worker.delivery import Claim, Delivered, claim_due, deliver
 from pyapi.worker.settings import WorkerSettings
 from pyapi.worker.telegram import RequestRefused, read_bot_username
 from pyapi.worker.telegram_errors import UNAUTHORIZED
@@ -38,8 +32,6 @@ _GRACE = 8.0
 _REQUESTS_SHARE = 5 / 8
 _LONGEST_PAUSE = 30
 _UNREACHABLE_PAUSE = 1.0
-# Shorter than a failover takes, so that it is noticed soon.
-_LISTEN_PAUSE = 5
 _FORGET_SECONDS = 3600.0
 
 _FAILED = ("failed", "switched_off", "unknown")
@@ -87,14 +79,14 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event) -> None:
         TokenRefused: Telegram does not accept the token.
         psycopg.Error: the database refused: it is not upgraded, or the role is no member of broadcast_worker.
     """
-    async with open_office(settings) as office:
+    async with worker_context(settings) as context:
         deliveries: set[asyncio.Task[Delivered]] = set()
-        main = asyncio.create_task(_take_and_deliver(office, deliveries))
-        await _ended_or_told(main, stop)
-        await _wind_up(office, main, deliveries, _GRACE)
+        main = asyncio.create_task(_take_and_deliver(context, deliveries))
+        await _wait_for_end_or_stop(main, stop)
+        await _shut_down(context, main, deliveries, _GRACE)
         if not main.cancelled():
             main.result()
-        if office.token_refused:
+        if context.token_refused:
             raise TokenRefused(UNAUTHORIZED.sentence)
 
 
@@ -113,186 +105,159 @@ async def run_round(settings: WorkerSettings, stop: asyncio.Event | None = None,
     """
     began = time.monotonic()
     stop = stop or asyncio.Event()
-    async with open_office(settings) as office:
+    async with worker_context(settings) as context:
         deliveries: list[asyncio.Task[Delivered]] = []
-        main = asyncio.create_task(_deliver_each_once(office, deliveries))
-        await _ended_or_told(main, stop)
+        main = asyncio.create_task(_deliver_each_once(context, deliveries))
+        await _wait_for_end_or_stop(main, stop)
         if not main.done():
-            await _wind_up(office, main, deliveries, grace)
+            await _shut_down(context, main, deliveries, grace)
         if not main.cancelled():
             main.result()
-        if office.token_refused:
+        if context.token_refused:
             raise TokenRefused(UNAUTHORIZED.sentence)
     results = [delivery.result() for delivery in deliveries if not delivery.cancelled()]
     return Round(results, time.monotonic() - began, stop.is_set())
 
 
-async def _ended_or_told(main: asyncio.Task[None], stop: asyncio.Event) -> None:
-    told = asyncio.create_task(stop.wait())
-    await asyncio.wait({main, told}, return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
+async def _wait_for_end_or_stop(main: asyncio.Task[None], stop: asyncio.Event) -> None:
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({main, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
 
 
-async def _wind_up(
-    office: Office, main: asyncio.Task[None], deliveries: Collection[asyncio.Task[Delivered]], seconds: float
+async def _shut_down(
+    context: WorkerContext, main: asyncio.Task[None], deliveries: Collection[asyncio.Task[Delivered]], seconds: float
 ) -> None:
-    """Begin nothing new, give what is under way its time, and leave the rest."""
+    """Begin nothing new, wait for what is under way, and cancel what is late."""
     log.info("worker.stopping", under_way=sum(not delivery.done() for delivery in deliveries))
-    by = time.monotonic() + seconds
-    office.hurry(seconds * _REQUESTS_SHARE)
-    # It may just be claiming, and what it has got is given back as well.
+    deadline = time.monotonic() + seconds
+    context.stop_within(seconds * _REQUESTS_SHARE)
+    # It may be claiming right now; what it gets is given back as well.
     await asyncio.wait({main}, timeout=seconds)
-    _, late = await asyncio.wait({main, *deliveries}, timeout=by - time.monotonic())
-    # What they could not note is unknown when the lease ends.
+    _, late = await asyncio.wait({main, *deliveries}, timeout=deadline - time.monotonic())
+    # What they could not record becomes unknown when the lease ends.
     for task in late:
         task.cancel()
     await asyncio.gather(*late, return_exceptions=True)
     log.info("worker.stopped", given_up=len(late))
 
 
-async def _deliver_each_once(office: Office, deliveries: list[asyncio.Task[Delivered]]) -> None:
-    await _introduce(office)
-    await _release_expired(office)
+async def _deliver_each_once(context: WorkerContext, deliveries: list[asyncio.Task[Delivered]]) -> None:
+    await _identify_bot(context)
+    await _release_expired(context)
     names = _claim_names()
     seen: set[UUID] = set()
     under_way: set[asyncio.Task[Delivered]] = set()
     try:
-        while not office.unreachable and not office.stopping.is_set():
-            claims = await claim_due(office, next(names), office.settings.worker_concurrency - len(under_way))
+        while not context.unreachable and not context.stopping.is_set():
+            claims = await claim_due(context, next(names), context.settings.worker_concurrency - len(under_way))
             again = [claim for claim in claims if claim.broadcast_id in seen]
             for claim in claims:
                 if claim in again:
-                    await call(office, "finish_broadcast", delivery_id=claim.delivery_id, worker=claim.worker)
+                    await call(context, "finish_broadcast", delivery_id=claim.delivery_id, worker=claim.worker)
                     continue
                 seen.add(claim.broadcast_id)
-                task = asyncio.create_task(_deliver(office, claim))
+                task = asyncio.create_task(_deliver(context, claim))
                 deliveries.append(task)
                 under_way.add(task)
-            # What comes back within a round was given back, as Telegram asks to wait: it is left to the next one.
+            # A broadcast that comes back was released because Telegram asks to wait: it is left to the next round.
             if again or not claims:
                 return
-            if len(under_way) == office.settings.worker_concurrency:
+            if len(under_way) == context.settings.worker_concurrency:
                 _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        # Whatever went wrong: what is under way is brought to its end.
+        # Also after an error, deliveries that are under way are finished.
         await asyncio.gather(*deliveries, return_exceptions=True)
 
 
-async def _deliver(office: Office, claim: Claim) -> Delivered:
+async def _deliver(context: WorkerContext, claim: Claim) -> Delivered:
     try:
-        return await deliver(office, claim)
+        return await deliver(context, claim)
     except Exception as error:
         sqlstate = error.sqlstate if isinstance(error, psycopg.Error) else None
         log.error("delivery.crashed", reason=type(error).__name__, sqlstate=sqlstate)
         raise
 
 
-async def _take_and_deliver(office: Office, deliveries: set[asyncio.Task[Delivered]]) -> None:
-    settings = office.settings
+async def _take_and_deliver(context: WorkerContext, deliveries: set[asyncio.Task[Delivered]]) -> None:
+    settings = context.settings
     wake = asyncio.Event()
     names = _claim_names()
-    looked_after = forgot = -float("inf")
+    released_at = forgot_at = -float("inf")
 
     def done(task: asyncio.Task[Delivered]) -> None:
         deliveries.discard(task)
-        # Told by itself; asyncio would tell it again.
+        # _deliver() has logged the error; asyncio would log it again.
         if not task.cancelled():
             task.exception()
         wake.set()
 
-    if not await _reachable(office):
+    if not await _wait_for_telegram(context):
         return
-    async with _listening(settings.database_url, wake):
-        log.info("worker.started", bot=office.bot_username, concurrency=settings.worker_concurrency)
-        while not office.stopping.is_set():
+    async with listening(settings.database_url, "worker listens", "listen_for_due", lambda _: wake.set()):
+        log.info("worker.started", bot=context.bot_username, concurrency=settings.worker_concurrency)
+        while not context.stopping.is_set():
             wake.clear()
-            if office.unreachable:
-                await office.pause(_UNREACHABLE_PAUSE)
-                if not await _reachable(office):
+            if context.unreachable:
+                await context.pause(_UNREACHABLE_PAUSE)
+                if not await _wait_for_telegram(context):
                     return
             free = settings.worker_concurrency - len(deliveries)
             claims: list[Claim] = []
             pause = settings.worker_poll_seconds
             try:
-                if time.monotonic() - looked_after >= settings.worker_poll_seconds:
-                    await _release_expired(office)
-                    looked_after = time.monotonic()
-                if time.monotonic() - forgot >= _FORGET_SECONDS:
-                    await call(office, "forget_old_deliveries")
-                    forgot = time.monotonic()
+                if time.monotonic() - released_at >= settings.worker_poll_seconds:
+                    await _release_expired(context)
+                    released_at = time.monotonic()
+                if time.monotonic() - forgot_at >= _FORGET_SECONDS:
+                    await call(context, "forget_old_deliveries")
+                    forgot_at = time.monotonic()
                 if free:
-                    claims = await claim_due(office, next(names), free)
+                    claims = await claim_due(context, next(names), free)
                 LAST_LOOK.set_to_current_time()
             except DATABASE_AWAY as error:
                 log.warning("database.away", reason=type(error).__name__, query="claim_due_broadcasts")
                 pause = min(pause, _UNREACHABLE_PAUSE)
             for claim in claims:
-                task = asyncio.create_task(_deliver(office, claim))
+                task = asyncio.create_task(_deliver(context, claim))
                 deliveries.add(task)
                 task.add_done_callback(done)
-            await _first(wake, office.stopping, seconds=pause)
+            await _wait_for_any(wake, context.stopping, seconds=pause)
 
 
-async def _release_expired(office: Office) -> None:
-    ((released,),) = await call(office, "release_expired_claims")
+async def _release_expired(context: WorkerContext) -> None:
+    ((released,),) = await call(context, "release_expired_claims")
     if released:
         log.warning("claims.released", count=released)
 
 
-async def _introduce(office: Office) -> None:
+async def _identify_bot(context: WorkerContext) -> None:
     try:
-        office.bot_username = await read_bot_username(office.bot)
+        context.bot_username = await read_bot_username(context.bot)
     except RequestRefused as error:
         if error.refusal.kind is UNAUTHORIZED:
             raise TokenRefused(UNAUTHORIZED.sentence) from error
         raise
 
 
-async def _reachable(office: Office) -> bool:
+async def _wait_for_telegram(context: WorkerContext) -> bool:
     """Ask Telegram who the bot is until it answers; False when it was time to stop before."""
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(RequestRefused),
         wait=wait_random_exponential(multiplier=0.5, max=_LONGEST_PAUSE),
-        stop=lambda _: office.stopping.is_set(),
-        sleep=office.pause,
-        before_sleep=_say_why,
+        stop=lambda _: context.stopping.is_set(),
+        sleep=context.pause,
+        before_sleep=retry_logged("worker.waiting"),
     )
     try:
-        await retrying(_introduce, office)
+        await retrying(_identify_bot, context)
     except RetryError:
         return False
-    office.unreachable = False
+    context.unreachable = False
     return True
 
 
-@asynccontextmanager
-async def _listening(database_url: str, wake: asyncio.Event) -> AsyncIterator[None]:
-    task = asyncio.create_task(_listen(database_url, wake))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _listen(database_url: str, wake: asyncio.Event) -> None:
-    """Set wake at each manual trigger, and whenever some may have been missed."""
-    retrying = AsyncRetrying(
-        retry=retry_if_exception(lambda error: isinstance(error, (psycopg.Error, OSError))),
-        wait=wait_random_exponential(multiplier=0.1, max=_LISTEN_PAUSE),
-        before_sleep=_say_why,
-    )
-    while True:
-        with suppress(psycopg.Error):
-            async with await retrying(listening_connection, database_url, "worker listens", "listen_for_due") as conn:
-                wake.set()
-                async for _ in conn.notifies():
-                    wake.set()
-        log.warning("worker.not_listening")
-
-
-async def _first(*events: asyncio.Event, seconds: float) -> None:
+async def _wait_for_any(*events: asyncio.Event, seconds: float) -> None:
     waiting = [asyncio.create_task(event.wait()) for event in events]
     try:
         await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -305,9 +270,3 @@ def _claim_names() -> Iterator[str]:
     """Names that no other claim has, of this process or any other."""
     process = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
     return (f"{process}:{number}" for number in itertools.count(1))
-
-
-def _say_why(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    code = error.refusal.kind.code if isinstance(error, RequestRefused) else None
-    log.warning("worker.waiting", reason=type(error).__name__, code=code, attempt=state.attempt_number)

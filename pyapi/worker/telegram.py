@@ -25,6 +25,7 @@ class RequestRefused(TelegramError):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.kind.sentence)
         self.refusal = refusal
+        self.code = refusal.kind.code
 
 
 class _Request(HTTPXRequest):

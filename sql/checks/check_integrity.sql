@@ -9,7 +9,7 @@ DECLARE
 BEGIN
     found.checked_at := clock_timestamp();
     IF EXISTS (SELECT FROM broadcast.integrity_check AS c WHERE c.checked_at > found.checked_at - max_age)
-        -- Whoever checks already does it for all.
+        -- One check at a time is enough for all.
         OR NOT pg_try_advisory_xact_lock(hashtextextended('broadcast_manager.check_integrity', 0))
     THEN
         RETURN FALSE;

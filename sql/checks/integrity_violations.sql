@@ -1,4 +1,4 @@
--- Over a function: a view over the tables themselves would keep their owner from changing a column's type.
+-- Reads a function: a view over the tables would stop their owner from changing a column's type.
 CREATE OR REPLACE VIEW broadcast.integrity_violations AS
 SELECT
     v.check_name,

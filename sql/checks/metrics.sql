@@ -5,14 +5,14 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- Cheap at any size: what has to read whole tables comes from the last check_integrity().
-    -- Names that end in _total only ever grow; all others go up and down.
+    -- Cheap at any size: figures that need whole tables come from the last check_integrity().
+    -- Names ending in _total only grow; all others go up and down.
     SELECT
-        m.name,
-        m.help,
-        m.label,
-        m.label_value,
-        m.value::double precision AS value
+        f.name,
+        f.help,
+        f.label,
+        f.label_value,
+        f.value::double precision AS value
     FROM broadcast.integrity_check AS c
     CROSS JOIN LATERAL (
         VALUES
@@ -37,7 +37,7 @@ AS $$
             'broadcast_manager_check_duration_seconds', 'How long the last full check took.', NULL, NULL,
             extract(EPOCH FROM c.duration)
         )
-    ) AS m (name, help, label, label_value, value)
+    ) AS f (name, help, label, label_value, value)
     UNION ALL
     SELECT
         'broadcast_manager_switched_off',

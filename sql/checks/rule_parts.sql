@@ -18,7 +18,7 @@ SELECT
         SELECT FROM pg_catalog.pg_constraint AS k
         WHERE
             k.conname = w.part AND k.conrelid = to_regclass('public.' || w.table_name) AND k.convalidated
-            -- NOT ENFORCED came with PostgreSQL 18; before it, to_jsonb() has no such field.
+            -- NOT ENFORCED came with PostgreSQL 18; in older releases to_jsonb() has no such field.
             AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, TRUE)
             AND NOT EXISTS (
                 SELECT FROM pg_catalog.pg_trigger AS t

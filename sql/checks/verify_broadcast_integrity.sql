@@ -56,10 +56,10 @@ misfits AS (
     FROM (
         SELECT
             TRUE AS is_channel,
-            m.client_id,
-            m.open_channel_id::text AS open_channel_id,
-            m.closed_channel_id::text AS closed_channel_id
-        FROM public.main_clients_database AS m
+            channels.client_id,
+            channels.open_channel_id::text AS open_channel_id,
+            channels.closed_channel_id::text AS closed_channel_id
+        FROM public.main_clients_database AS channels
     ) AS c
     FULL JOIN public.broadcast_manager AS b
         ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
@@ -99,7 +99,7 @@ rows_found AS (
         'broadcast-manager upgrade, or in psql: SELECT broadcast.quarantine_duplicate_broadcasts(); the row with the most history stays, '
         'the others go to the quarantine.'
     FROM public.broadcast_manager AS b
-    -- A valid unique key has looked already.
+    -- Where there is a valid unique key there are no duplicates.
     WHERE
         'broadcast_manager' IN (SELECT u.table_name FROM unique_missing AS u)
         AND b.open_channel_id IS NOT NULL AND b.closed_channel_id IS NOT NULL

@@ -11,7 +11,7 @@ AS $$
             AND b.next_send_time <= now()
             AND (
                 b.broadcast_status IN ('pending', 'completed', 'failed')
-                -- Sent by nobody: a scheduler from before the workers has ended in mid-send, or it was restored without its delivery.
+                -- Nobody is sending it: an older scheduler ended in mid-send, or the row was restored without its delivery.
                 OR (
                     b.broadcast_status = 'in_progress'
                     AND coalesce(b.updated_at, '-infinity') < now() - (SELECT s.claim_lease FROM broadcast.settings AS s)
@@ -21,7 +21,7 @@ AS $$
                     )
                 )
             )
-            -- While Telegram holds the bot back nobody takes what cannot be sent.
+            -- While Telegram makes the bot wait, nothing is claimed.
             AND (SELECT s.next_slot FROM broadcast.bot_slot AS s) <= now() + interval '5 seconds'
         ORDER BY b.next_send_time
         LIMIT max_count

@@ -22,7 +22,7 @@ LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- Some copies have times without a zone, in UTC.
+-- In some databases the times have no time zone; they are UTC.
 SET timezone = 'UTC'
 AS $$
 BEGIN

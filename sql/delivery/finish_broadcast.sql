@@ -3,55 +3,55 @@ RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- By the keys, even where the statistics still call the history empty.
+-- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
--- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
+-- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
 SET jit = off
 AS $$
 DECLARE
-    s broadcast.settings;
-    d broadcast.deliveries;
-    b public.broadcast_manager;
-    p broadcast.delivery_parts;
+    settings broadcast.settings;
+    delivery broadcast.deliveries;
+    stored public.broadcast_manager;
+    attempt broadcast.delivery_parts;
     sent integer := 0;
     unknown integer := 0;
     failure broadcast.delivery_parts;
     result text;
 BEGIN
-    SELECT m.* INTO s FROM broadcast.settings AS m;
-    SELECT m.* INTO d FROM broadcast.deliveries AS m
-    WHERE m.id = finish_broadcast.delivery_id AND m.worker = finish_broadcast.worker AND m.finished_at IS NULL
+    SELECT s.* INTO settings FROM broadcast.settings AS s;
+    SELECT d.* INTO delivery FROM broadcast.deliveries AS d
+    WHERE d.id = finish_broadcast.delivery_id AND d.worker = finish_broadcast.worker AND d.finished_at IS NULL
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN 'lost';
     END IF;
-    -- Whoever ends a claim with a part still intended could not note what became of it.
-    UPDATE broadcast.delivery_parts AS m
+    -- A part that is still intended: its worker could not record what became of it.
+    UPDATE broadcast.delivery_parts AS p
     SET state = 'unknown',
         decided_at = clock_timestamp(),
         error_code = 'not_heard_of',
         error_message = 'The worker was not heard of again.'
-    WHERE m.delivery_id = d.id AND m.state = 'intended';
-    SELECT m.* INTO b FROM public.broadcast_manager AS m WHERE m.id = d.broadcast_id FOR NO KEY UPDATE;
+    WHERE p.delivery_id = delivery.id AND p.state = 'intended';
+    SELECT b.* INTO stored FROM public.broadcast_manager AS b WHERE b.id = delivery.broadcast_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        UPDATE broadcast.deliveries AS m
+        UPDATE broadcast.deliveries AS d
         SET finished_at = now(), outcome = 'channel_gone', worker = NULL, lease_until = NULL
-        WHERE m.id = d.id;
+        WHERE d.id = delivery.id;
         RETURN 'channel_gone';
     END IF;
 
-    FOR p IN
-        SELECT m.* FROM broadcast.delivery_parts AS m WHERE m.delivery_id = d.id ORDER BY m.decided_at
+    FOR attempt IN
+        SELECT p.* FROM broadcast.delivery_parts AS p WHERE p.delivery_id = delivery.id ORDER BY p.decided_at
     LOOP
-        CASE p.state
+        CASE attempt.state
             WHEN 'sent' THEN
                 sent := sent + 1;
-                IF p.part = 'open' THEN
-                    b.last_open_message_id := p.message_id;
-                    b.last_open_message_sent_at := p.decided_at;
+                IF attempt.part = 'open' THEN
+                    stored.last_open_message_id := attempt.message_id;
+                    stored.last_open_message_sent_at := attempt.decided_at;
                 ELSE
-                    b.last_closed_message_id := p.message_id;
-                    b.last_closed_message_sent_at := p.decided_at;
+                    stored.last_closed_message_id := attempt.message_id;
+                    stored.last_closed_message_sent_at := attempt.decided_at;
                 END IF;
             WHEN 'unknown' THEN
                 unknown := unknown + 1;
@@ -62,84 +62,85 @@ BEGIN
 
     IF sent + unknown = 2 THEN
         result := CASE unknown WHEN 0 THEN 'sent' ELSE 'unknown' END;
-        d.outcome := result;
-        b.total_broadcasts := coalesce(b.total_broadcasts, 0) + 1;
-        b.last_sent_time := now();
-        -- What may have been sent is not repeated before its next turn.
-        b.next_send_time := now() + s.send_interval;
+        delivery.outcome := result;
+        stored.total_broadcasts := coalesce(stored.total_broadcasts, 0) + 1;
+        stored.last_sent_time := now();
+        -- A message that may have been sent is not repeated before its next turn.
+        stored.next_send_time := now() + settings.send_interval;
         IF unknown = 0 THEN
-            b.broadcast_status := 'completed';
-            b.successful_broadcasts := coalesce(b.successful_broadcasts, 0) + 1;
-            b.consecutive_failures := 0;
-            b.last_error_message := NULL;
-            b.last_error_time := NULL;
+            stored.broadcast_status := 'completed';
+            stored.successful_broadcasts := coalesce(stored.successful_broadcasts, 0) + 1;
+            stored.consecutive_failures := 0;
+            stored.last_error_message := NULL;
+            stored.last_error_time := NULL;
         ELSE
-            b.broadcast_status := 'failed';
-            b.last_error_message := 'It is not known whether the message was sent: no answer came.';
-            b.last_error_time := now();
+            stored.broadcast_status := 'failed';
+            stored.last_error_message := 'It is not known whether the message was sent: no answer came.';
+            stored.last_error_time := now();
         END IF;
     ELSE
         -- The last attempt of a part that is still to be sent.
-        SELECT m.* INTO failure
-        FROM broadcast.delivery_parts AS m
-        WHERE m.delivery_id = d.id AND m.state = 'failed' AND m.decided_at >= d.claimed_at
+        SELECT p.* INTO failure
+        FROM broadcast.delivery_parts AS p
+        WHERE p.delivery_id = delivery.id AND p.state = 'failed' AND p.decided_at >= delivery.claimed_at
             AND NOT EXISTS (
-                SELECT FROM broadcast.delivery_parts AS o
-                WHERE o.delivery_id = d.id AND o.part = m.part AND o.state <> 'failed'
+                SELECT FROM broadcast.delivery_parts AS other
+                WHERE other.delivery_id = delivery.id AND other.part = p.part AND other.state <> 'failed'
             )
-        ORDER BY m.decided_at DESC
+        ORDER BY p.decided_at DESC
         LIMIT 1;
-        -- What is no fault of the channel's is tried again without being counted.
+        -- A failure that is not the channel's fault is retried without being counted.
         IF NOT FOUND OR failure.error_code IN ('rate_limited', 'network', 'unauthorized', 'worker_stopped') THEN
             result := 'released';
-            b.broadcast_status := 'pending';
-            b.next_send_time := now();
+            stored.broadcast_status := 'pending';
+            stored.next_send_time := now();
         ELSE
-            b.broadcast_status := 'failed';
-            b.total_broadcasts := coalesce(b.total_broadcasts, 0) + 1;
-            b.failed_broadcasts := coalesce(b.failed_broadcasts, 0) + 1;
-            b.consecutive_failures := coalesce(b.consecutive_failures, 0) + 1;
-            -- Compared as seconds: an interval has an end.
-            b.next_send_time := now() + CASE
-                WHEN extract(EPOCH FROM s.retry_pause) * 2 ^ least(b.consecutive_failures - 1, 60)
-                    < extract(EPOCH FROM s.max_retry_pause)
-                    THEN s.retry_pause * 2 ^ (b.consecutive_failures - 1)
-                ELSE s.max_retry_pause
+            stored.broadcast_status := 'failed';
+            stored.total_broadcasts := coalesce(stored.total_broadcasts, 0) + 1;
+            stored.failed_broadcasts := coalesce(stored.failed_broadcasts, 0) + 1;
+            stored.consecutive_failures := coalesce(stored.consecutive_failures, 0) + 1;
+            -- Compared in seconds, because an interval can overflow.
+            stored.next_send_time := now() + CASE
+                WHEN extract(EPOCH FROM settings.retry_pause) * 2 ^ least(stored.consecutive_failures - 1, 60)
+                    < extract(EPOCH FROM settings.max_retry_pause)
+                    THEN settings.retry_pause * 2 ^ (stored.consecutive_failures - 1)
+                ELSE settings.max_retry_pause
             END;
-            b.last_error_message := failure.error_message;
-            b.last_error_time := now();
-            -- Off already: it was switched off while it was being sent, for another reason, and stays so.
+            stored.last_error_message := failure.error_message;
+            stored.last_error_time := now();
+            -- If it was switched off while it was being sent, it stays off, and the reason stays.
             result := CASE
-                WHEN b.is_active AND b.consecutive_failures >= s.max_consecutive_failures THEN 'switched_off' ELSE 'failed'
+                WHEN stored.is_active AND stored.consecutive_failures >= settings.max_consecutive_failures THEN 'switched_off'
+                ELSE 'failed'
             END;
-            d.outcome := CASE WHEN result = 'switched_off' OR b.is_active IS NOT TRUE THEN 'failed' END;
+            delivery.outcome := CASE WHEN result = 'switched_off' OR stored.is_active IS NOT TRUE THEN 'failed' END;
         END IF;
     END IF;
 
-    UPDATE broadcast.deliveries AS m
+    UPDATE broadcast.deliveries AS d
     SET worker = NULL,
         lease_until = NULL,
-        finished_at = CASE WHEN d.outcome IS NOT NULL THEN now() END,
-        outcome = d.outcome
-    WHERE m.id = d.id;
-    UPDATE public.broadcast_manager AS m
-    SET broadcast_status = b.broadcast_status,
-        next_send_time = b.next_send_time,
-        last_sent_time = b.last_sent_time,
-        total_broadcasts = b.total_broadcasts,
-        successful_broadcasts = b.successful_broadcasts,
-        failed_broadcasts = b.failed_broadcasts,
-        consecutive_failures = b.consecutive_failures,
-        last_error_message = b.last_error_message,
-        last_error_time = b.last_error_time,
-        last_open_message_id = b.last_open_message_id,
-        last_open_message_sent_at = b.last_open_message_sent_at,
-        last_closed_message_id = b.last_closed_message_id,
-        last_closed_message_sent_at = b.last_closed_message_sent_at,
+        finished_at = CASE WHEN delivery.outcome IS NOT NULL THEN now() END,
+        outcome = delivery.outcome
+    WHERE d.id = delivery.id;
+    UPDATE public.broadcast_manager AS b
+    SET broadcast_status = stored.broadcast_status,
+        next_send_time = stored.next_send_time,
+        last_sent_time = stored.last_sent_time,
+        total_broadcasts = stored.total_broadcasts,
+        successful_broadcasts = stored.successful_broadcasts,
+        failed_broadcasts = stored.failed_broadcasts,
+        consecutive_failures = stored.consecutive_failures,
+        last_error_message = stored.last_error_message,
+        last_error_time = stored.last_error_time,
+        last_open_message_id = stored.last_open_message_id,
+        last_open_message_sent_at = stored.last_open_message_sent_at,
+        last_closed_message_id = stored.last_closed_message_id,
+        last_closed_message_sent_at = stored.last_closed_message_sent_at,
         updated_at = now()
-    WHERE m.id = b.id;
+    WHERE b.id = stored.id;
     IF result = 'switched_off' THEN
-        PERFORM broadcast.switch_off(b.id, 'failures');
+        PERFORM broadcast.switch_off(stored.id, 'failures');
     END IF;
     RETURN result;
 END;

@@ -4,14 +4,14 @@ LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- Reasons of broadcasts that are on again, or gone.
+    -- Reasons of broadcasts that are on again or gone.
     DELETE FROM broadcast.switched_off AS s
     WHERE NOT EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = s.broadcast_id AND b.is_active IS NOT TRUE);
     WITH forgotten AS (
         DELETE FROM broadcast.deliveries AS d
         USING broadcast.settings AS s
         WHERE d.finished_at < now() - s.history_kept
-            -- A message that still stands has to be deleted before the next one is sent, if there is to be a next one.
+            -- A message that is still in its chat must be deleted before the next one is sent, so its delivery is kept.
             AND NOT EXISTS (
                 SELECT FROM broadcast.delivery_parts AS p
                 INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id

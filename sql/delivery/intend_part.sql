@@ -20,31 +20,31 @@ RETURNS TABLE (
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- By the keys, even where the statistics still call the history empty.
+-- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
--- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
+-- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
 SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    s broadcast.settings;
-    c public.main_clients_database;
+    settings broadcast.settings;
+    channel public.main_clients_database;
     slot timestamptz := clock_timestamp();
     to_chat text;
     number integer;
 BEGIN
-    SELECT m.* INTO s FROM broadcast.settings AS m;
+    SELECT s.* INTO settings FROM broadcast.settings AS s;
     PERFORM FROM broadcast.deliveries AS d
     WHERE d.id = intend_part.delivery_id AND d.worker = intend_part.worker AND d.finished_at IS NULL
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        RETURN; -- The lease had run out, and the broadcast is somebody else's.
+        RETURN; -- The lease has run out; another worker has the broadcast.
     END IF;
-    SELECT m.* INTO c
+    SELECT c.* INTO channel
     FROM broadcast.deliveries AS d
     INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
-    INNER JOIN public.main_clients_database AS m
-        ON b.open_channel_id = m.open_channel_id AND b.closed_channel_id = m.closed_channel_id
+    INNER JOIN public.main_clients_database AS c
+        ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
     WHERE d.id = intend_part.delivery_id;
     IF NOT FOUND THEN
         RETURN; -- The channel was deleted.
@@ -55,36 +55,36 @@ BEGIN
     ) THEN
         RETURN;
     END IF;
-    to_chat := CASE intend_part.part WHEN 'open' THEN c.open_channel_id ELSE c.closed_channel_id END;
+    to_chat := CASE intend_part.part WHEN 'open' THEN channel.open_channel_id ELSE channel.closed_channel_id END;
 
-    IF s.messages_per_second IS NOT NULL OR s.chat_interval IS NOT NULL THEN
-        -- The lock on the one row also keeps two workers from giving one chat the same moment.
-        SELECT greatest(b.next_slot, slot) INTO slot FROM broadcast.bot_slot AS b FOR UPDATE;
+    IF settings.messages_per_second IS NOT NULL OR settings.chat_interval IS NOT NULL THEN
+        -- The lock on this one row also keeps two workers from giving one chat the same time.
+        SELECT greatest(bot.next_slot, slot) INTO slot FROM broadcast.bot_slot AS bot FOR UPDATE;
         UPDATE broadcast.bot_slot
-        SET next_slot = slot + coalesce(interval '1 second' / s.messages_per_second::double precision, interval '0');
-        SELECT greatest(slot, max(p.send_at) + s.chat_interval) INTO slot
+        SET next_slot = slot + coalesce(interval '1 second' / settings.messages_per_second::double precision, interval '0');
+        SELECT greatest(slot, max(p.send_at) + settings.chat_interval) INTO slot
         FROM broadcast.delivery_parts AS p
-        WHERE p.chat_id = to_chat AND p.send_at > slot - s.chat_interval;
+        WHERE p.chat_id = to_chat AND p.send_at > slot - settings.chat_interval;
     ELSE
-        -- Telegram's retry_after is obeyed without limits of our own, too.
-        SELECT greatest(b.next_slot, slot) INTO slot FROM broadcast.bot_slot AS b;
+        -- Without limits of our own, Telegram's retry_after is still obeyed.
+        SELECT greatest(bot.next_slot, slot) INTO slot FROM broadcast.bot_slot AS bot;
     END IF;
 
-    INSERT INTO broadcast.delivery_parts AS made (delivery_id, part, attempt, chat_id, send_at)
+    INSERT INTO broadcast.delivery_parts AS new_part (delivery_id, part, attempt, chat_id, send_at)
     SELECT intend_part.delivery_id, intend_part.part, coalesce(max(p.attempt), 0) + 1, to_chat, slot
     FROM broadcast.delivery_parts AS p
     WHERE p.delivery_id = intend_part.delivery_id AND p.part = intend_part.part
-    RETURNING made.attempt INTO number;
-    UPDATE broadcast.deliveries AS d SET lease_until = slot + s.claim_lease WHERE d.id = intend_part.delivery_id;
+    RETURNING new_part.attempt INTO number;
+    UPDATE broadcast.deliveries AS d SET lease_until = slot + settings.claim_lease WHERE d.id = intend_part.delivery_id;
 
     RETURN QUERY SELECT
         number, slot, to_chat,
-        c.open_channel_id::text, c.open_channel_title::text, c.open_channel_description::text,
-        c.closed_channel_id::text, c.closed_channel_title::text, c.closed_channel_description::text,
-        c.closed_channel_donation_message::text,
-        c.sub_1_price::numeric, c.sub_1_time::bigint,
-        c.sub_2_price::numeric, c.sub_2_time::bigint,
-        c.sub_3_price::numeric, c.sub_3_time::bigint;
+        channel.open_channel_id::text, channel.open_channel_title::text, channel.open_channel_description::text,
+        channel.closed_channel_id::text, channel.closed_channel_title::text, channel.closed_channel_description::text,
+        channel.closed_channel_donation_message::text,
+        channel.sub_1_price::numeric, channel.sub_1_time::bigint,
+        channel.sub_2_price::numeric, channel.sub_2_time::bigint,
+        channel.sub_3_price::numeric, channel.sub_3_time::bigint;
 END;
 $$;
 

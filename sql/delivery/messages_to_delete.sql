@@ -11,7 +11,7 @@ AS $$
     INNER JOIN broadcast.delivery_parts AS p ON earlier.id = p.delivery_id AND p.state = 'sent' AND p.deleted_at IS NULL
     WHERE d.id = messages_to_delete.delivery_id
     UNION
-    -- Sent before there was a history: where it was sent is not known, so by the pair of today.
+    -- Sent before there was a history: the chat was not recorded, so today's pair is used.
     SELECT v.chat_id, v.message_id
     FROM broadcast.deliveries AS d
     INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id

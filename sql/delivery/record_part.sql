@@ -12,13 +12,13 @@ RETURNS void
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- By the keys, even where the statistics still call the history empty.
+-- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
--- To PostgreSQL before 18 that makes the one-row tables look expensive enough to compile for.
+-- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
 SET jit = off
 AS $$
 BEGIN
-    -- Also when the lease has run out meanwhile: what is known now is better than unknown.
+    -- Also after the lease has run out: a known result is better than an unknown one.
     UPDATE broadcast.delivery_parts AS p
     SET state = outcome,
         decided_at = clock_timestamp(),
@@ -27,10 +27,10 @@ BEGIN
         error_message = record_part.error_message
     WHERE p.delivery_id = record_part.delivery_id
         AND p.part = record_part.part
-        -- A record that comes late does not speak of a later attempt.
+        -- A late record must not touch a later attempt.
         AND p.attempt = record_part.attempt
         AND p.state IN ('intended', 'unknown');
-    -- Of a claim that is over: finish_broadcast() takes the message along otherwise.
+    -- Only when the claim has ended: otherwise finish_broadcast() copies the message's id.
     IF outcome = 'sent' THEN
         UPDATE public.broadcast_manager AS b
         SET last_open_message_id = CASE part WHEN 'open' THEN record_part.message_id ELSE b.last_open_message_id END,

@@ -5,21 +5,21 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    d broadcast.deliveries;
+    delivery broadcast.deliveries;
     released integer := 0;
 BEGIN
-    FOR d IN
-        SELECT m.* FROM broadcast.deliveries AS m
-        WHERE m.finished_at IS NULL AND m.lease_until < clock_timestamp()
+    FOR delivery IN
+        SELECT d.* FROM broadcast.deliveries AS d
+        WHERE d.finished_at IS NULL AND d.lease_until < clock_timestamp()
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
         BEGIN
-            PERFORM broadcast.finish_broadcast(d.id, d.worker);
+            PERFORM broadcast.finish_broadcast(delivery.id, delivery.worker);
             released := released + 1;
         EXCEPTION
-            -- One broadcast whose row takes no further count, say, is no reason to stop all the others.
+            -- One broadcast whose row cannot be written (its counter is full, say) must not stop the others.
             WHEN data_exception OR integrity_constraint_violation THEN
-                RAISE WARNING 'the claim on broadcast % can not be ended: %', d.broadcast_id, SQLERRM;
+                RAISE WARNING 'the claim on broadcast % can not be ended: %', delivery.broadcast_id, SQLERRM;
         END;
     END LOOP;
     RETURN released;

@@ -6,39 +6,39 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    b public.broadcast_manager;
+    stored public.broadcast_manager;
     wait integer;
 BEGIN
-    -- Held from here on: of two clicks the second one sees what the first has done.
-    SELECT m.* INTO b FROM public.broadcast_manager AS m
-    WHERE m.id = request_broadcast.broadcast_id AND m.client_id = request_broadcast.client_id
+    -- The row is locked from here on: of two clicks the second one sees what the first has done.
+    SELECT b.* INTO stored FROM public.broadcast_manager AS b
+    WHERE b.id = request_broadcast.broadcast_id AND b.client_id = request_broadcast.client_id
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         PERFORM broadcast.refuse_broadcast(request_broadcast.broadcast_id);
-    ELSIF b.broadcast_status = 'in_progress' THEN
-        RAISE EXCEPTION 'broadcast % is being sent', b.id USING ERRCODE = 'BM013';
-    ELSIF b.is_active IS NOT TRUE THEN
-        RAISE EXCEPTION 'broadcast % is switched off', b.id
+    ELSIF stored.broadcast_status = 'in_progress' THEN
+        RAISE EXCEPTION 'broadcast % is being sent', stored.id USING ERRCODE = 'BM013';
+    ELSIF stored.is_active IS NOT TRUE THEN
+        RAISE EXCEPTION 'broadcast % is switched off', stored.id
         USING ERRCODE = 'BM012', HINT = 'Switch it on again: reactivate_broadcast().';
     END IF;
-    wait := broadcast.retry_after_seconds(b);
+    wait := broadcast.retry_after_seconds(stored);
     IF wait > 0 THEN
-        RAISE EXCEPTION 'broadcast % can be triggered again in % seconds', b.id, wait
+        RAISE EXCEPTION 'broadcast % can be triggered again in % seconds', stored.id, wait
         USING ERRCODE = 'BM014', DETAIL = jsonb_build_object('retry_after_seconds', wait)::text;
     END IF;
-    UPDATE public.broadcast_manager AS m
+    UPDATE public.broadcast_manager AS b
     SET broadcast_status = 'pending',
         next_send_time = now(),
         last_manual_trigger_time = clock_timestamp(),
-        manual_trigger_count = coalesce(m.manual_trigger_count, 0) + 1,
+        manual_trigger_count = coalesce(b.manual_trigger_count, 0) + 1,
         updated_at = now()
-    WHERE m.id = b.id;
-    -- What an earlier delivery could not send is not waited for: both messages go out anew.
+    WHERE b.id = stored.id;
+    -- An unfinished earlier delivery ends here: both messages are sent anew.
     UPDATE broadcast.deliveries AS d
     SET finished_at = now(), outcome = 'superseded'
-    WHERE d.broadcast_id = b.id AND d.finished_at IS NULL;
-    PERFORM pg_notify('broadcast_manager_due', b.id::text);
-    RETURN QUERY SELECT b.open_channel_id::text, b.closed_channel_id::text;
+    WHERE d.broadcast_id = stored.id AND d.finished_at IS NULL;
+    PERFORM pg_notify('broadcast_manager_due', stored.id::text);
+    RETURN QUERY SELECT stored.open_channel_id::text, stored.closed_channel_id::text;
 END;
 $$;
 

@@ -6,7 +6,7 @@ STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- The clock, not now(): a transaction may have begun long ago.
-    -- A trigger in the future, by a clock that was wrong, counts as one of now.
+    -- A click recorded in the future, by a wrong clock, counts as made now.
     SELECT CASE
         WHEN b.last_manual_trigger_time > clock_timestamp() - s.manual_trigger_interval
             THEN ceil(extract(

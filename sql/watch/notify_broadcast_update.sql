@@ -1,4 +1,4 @@
--- The old rows: a channel that changes hands is gone from its old owner's page, and notify_channel_update tells the new one.
+-- The old rows: the old owner must hear that a channel left; notify_channel_update tells the new owner.
 CREATE TRIGGER notify_broadcast_update
 AFTER UPDATE ON public.broadcast_manager
 REFERENCING OLD TABLE AS changed_rows

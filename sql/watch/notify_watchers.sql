@@ -5,7 +5,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- Transactions that notify commit one after the other, so nobody does while nobody looks.
+    -- Transactions that notify commit one after another, so none notifies while nobody watches.
     IF EXISTS (SELECT FROM broadcast.watchers AS w WHERE w.watched_until > now()) THEN
         PERFORM pg_notify('broadcast_manager_changed', w.client_id::text)
         FROM broadcast.watchers AS w

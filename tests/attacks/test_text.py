@@ -22,8 +22,8 @@ from tests.delivery.conftest import settings as settings
 from tests.delivery.conftest import telegram as telegram
 from tests.delivery.conftest import worker_role as worker_role
 from tests.delivery.conftest import worker_url as worker_url
-from tests.delivery.telegram import Telegram
 from tools.databases import ROOT
+from tools.telegram import Telegram
 
 SQL = [
     "'; DROP TABLE x; --",

@@ -8,7 +8,7 @@ from pyapi.worker.loop import Round, run_round
 from pyapi.worker.settings import WorkerSettings
 from pyapi.worker.telegram import RequestRefused
 from tests.delivery.broadcasts import Conn, add_broadcast, make_due, parts, row
-from tests.delivery.telegram import Telegram
+from tools.telegram import Telegram
 
 ANSWERS = pytest.mark.parametrize(
     ("status", "code"),

@@ -41,11 +41,13 @@ def batches(text: str) -> list[tuple[int, int]]:
     return [(line["created"], line["found"]) for line in lines]
 
 
-def test_backfill_creates_what_is_missing_and_tells_each_batch(run: Run, lacking: str) -> None:
+def test_backfill_creates_what_is_missing_and_tells_its_batches(run: Run, lacking: str) -> None:
     outcome = run(lacking, "backfill", "--batch-size", "10")
     assert outcome.code == 0
     assert summary(COUNT, COUNT, 0, 0) in one_line(outcome.out)
-    assert batches(outcome.err) == [(10, COUNT), (20, COUNT), (25, COUNT)]
+    # Once a second at most, but for the first and the last one.
+    told = batches(outcome.err)
+    assert (told[0], told[-1]) == ((10, COUNT), (25, COUNT))
     with databases.connect(lacking) as conn:
         assert len(pairs_and_ids(conn)) == COUNT
 

@@ -7,9 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,48 +16,12 @@ import pytest
 
 from demo.serve import DEMO_PASSWORD, DEMO_USERS
 from tests.dashboard.test_events import listening
-from tests.dashboard.visitor import channel_form, csrf_of, log_in
-from tests.delivery.telegram import Telegram, until
+from tests.dashboard.visitor import channel_form, csrf_of, inputs_of, log_in
 from tools.databases import ROOT, add_user, connect
+from tools.serving import serving
+from tools.telegram import Telegram, until
 
 CLIENT = "7e1018e4-5644-4031-a05c-4166cc877264"
-
-
-@contextmanager
-def serving(folder: Path, **environment: str) -> Iterator[tuple[str, list[str]]]:
-    """Run it until it says that Ctrl-C stops it; gives its address and what it said, and stops it in the end."""
-    said: list[str] = []
-    keep = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "JWT_SECRET_KEY"}}
-    with (
-        tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(
-            [sys.executable, "-m", "demo.serve", str(folder)],
-            cwd=ROOT,
-            env={**keep, "PORT": "0", **environment},
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            # Ctrl-C reaches everything that was started in a terminal, the embedded server too.
-            start_new_session=True,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                said.append(line)
-                if line.startswith("Ctrl-C"):
-                    break
-            address = re.search(r"Dashboard: +(\S+)/", "".join(said))
-            assert address, said
-            yield address[1], said
-        finally:
-            os.killpg(process.pid, signal.SIGINT)
-            said.extend(process.stdout)
-            code = process.wait()
-            errors.seek(0)
-            told = errors.read()
-            assert (code, "Traceback" in told) == (0, False), (said, told)
-    assert said[-1] == "Stopped.\n"
 
 
 def test_second_start_finds_what_was_there(tmp_path: Path) -> None:
@@ -78,7 +40,7 @@ def test_second_start_finds_what_was_there(tmp_path: Path) -> None:
         assert "Kept over a restart" in http.get("/").text
         me = http.post("/api/auth/login", json={"username": "mara.kessler", "password": DEMO_PASSWORD}).json()
         assert me["user_id"] == CLIENT
-        http.post("/logout", data={"csrf": csrf_of(http.get("/"))})
+        http.post("/logout", data=inputs_of(http.get("/")))
         log_in(http, "operator", DEMO_PASSWORD)
         report = http.get("/operator").text
         assert "Nothing breaks the rule." in report
@@ -122,7 +84,7 @@ def test_five_refusals_switch_off_with_the_reason_and_a_way_back(tmp_path: Path)
             )
             assert "bot was kicked from the channel chat" in http.get("/").text
             assert telegram.messages("-1003344198027") == []
-            assert http.post(f"{pair}/reactivate", data={"csrf": csrf_of(http.get("/"))}).status_code == 303
+            assert http.post(f"{pair}/reactivate", data=inputs_of(http.get("/"))).status_code == 303
             until(lambda: len(telegram.messages("-1003344198027")) == 1, "it is sent after all")
         until(lambda: http.get("/").text.count("Switched off after 5 failures in a row.") == 1, "it is on again")
 

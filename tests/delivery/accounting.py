@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from tests.delivery.telegram import Telegram
+from tools.telegram import Telegram
 
 Chats = defaultdict[str, list[Any]]
 

@@ -42,8 +42,9 @@ def row(conn: Conn, broadcast: Broadcast) -> dict[str, Any]:
     """The broadcast's row, with its state as people are told it and when it is next due, in seconds from now."""
     with conn.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(
-            "SELECT b.*, broadcast_state(b) AS state, extract(epoch FROM b.next_send_time - now())::float8 AS due_in "
-            "FROM broadcast_manager AS b WHERE b.id = %s",
+            "SELECT b.*, broadcast.broadcast_state(b) AS state, broadcast.off_reason(b) AS off_reason,"
+            " extract(epoch FROM b.next_send_time - now())::float8 AS due_in"
+            " FROM broadcast_manager AS b WHERE b.id = %s",
             [broadcast.id],
         ).fetchone()
     assert found is not None

@@ -14,10 +14,10 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from pyapi.worker.settings import WorkerSettings
-from tests.delivery.telegram import Telegram
 from tools import databases
 from tools.bot_api.server import TOKEN, running
 from tools.databases import add_user, connect
+from tools.telegram import Telegram
 
 WORKER_ROLE = "test_worker"
 WORKER_PASSWORD = "test-only"  # noqa: S105

@@ -6,8 +6,8 @@ from pyapi.worker.loop import run_round
 from pyapi.worker.settings import WorkerSettings
 from tests.delivery.accounting import Account, balance
 from tests.delivery.broadcasts import Conn, add_broadcast
-from tests.delivery.telegram import Telegram
 from tools.bot_api.server import TOKEN
+from tools.telegram import Telegram
 
 
 def test_unknown_part_that_was_not_sent_does_not_pay_for_another_message(

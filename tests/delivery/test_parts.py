@@ -82,8 +82,11 @@ def test_channel_is_sent_as_it_is_when_the_part_is_intended(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
     (delivery,) = claim(conn)
     conn.execute("UPDATE main_clients_database SET closed_channel_id = '-1009999999993', sub_1_price = 7")
-    query = "SELECT chat_id, open_channel_id, closed_channel_id, sub_1_price FROM broadcast.intend_part(%s, 'ann', 'closed')"
-    given = conn.execute(query, [delivery]).fetchone()
+    given = conn.execute(
+        "SELECT chat_id, open_channel_id, closed_channel_id, sub_1_price"
+        " FROM broadcast.intend_part(%s, 'ann', 'closed')",
+        [delivery],
+    ).fetchone()
     assert given == ("-1009999999993", broadcast.open_id, "-1009999999993", 7)
 
 

@@ -14,7 +14,7 @@ def test_worker_delivers_with_its_role_alone(conn: Conn, worker_url: str) -> Non
         (delivery,) = claim(own)
         assert send(own, delivery, "sent", "sent") == "sent"
         for function in ("release_expired_claims", "forget_old_deliveries"):
-            own.execute(f"SELECT {function}()".encode())
+            own.execute(f"SELECT broadcast.{function}()".encode())
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,17 @@ import asyncio
 
 import pytest
 
-from pyapi.worker.delivery import claim_due, deliver, open_office
+from pyapi.worker.context import worker_context
+from pyapi.worker.delivery import claim_due, deliver
 from pyapi.worker.loop import Round, TokenRefused, run_round
 from pyapi.worker.settings import WorkerSettings
 from pyapi.worker.telegram import RequestRefused
 from tests.delivery.broadcasts import Conn, add_broadcast, make_due, outcomes, parts, row, seconds
 from tests.delivery.conftest import WORKER_PASSWORD
-from tests.delivery.telegram import Telegram, until
 from tests.functions.calls import value
 from tools import databases
 from tools.bot_api.server import BOT_USERNAME
+from tools.telegram import Telegram, until
 
 DAY = seconds(days=1)
 SENT = [("open", "sent", None), ("closed", "sent", None)]
@@ -295,9 +296,9 @@ def test_telegram_that_can_not_be_reached_is_no_failure_of_the_broadcast(conn: C
     async def without_introduction() -> str:
         # The port 9 of this machine is nobody's: the connection is refused before anything is sent.
         away = settings.model_copy(update={"telegram_api_base_url": "http://127.0.0.1:9"})
-        async with open_office(away) as office:
-            (claim,) = await claim_due(office, "test", 1)
-            return (await deliver(office, claim)).outcome
+        async with worker_context(away) as context:
+            (claim,) = await claim_due(context, "test", 1)
+            return (await deliver(context, claim)).outcome
 
     assert asyncio.run(without_introduction()) == "released"
     assert parts(conn, broadcast) == [("open", "failed", "network")]

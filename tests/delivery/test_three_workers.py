@@ -1,8 +1,8 @@
 """Workers that are killed: nothing is sent twice, and what is not known to be sent is known to be unknown."""
 
 from tests.delivery.broadcasts import Conn
-from tests.delivery.telegram import Telegram
 from tests.delivery.workers_killed import KILLS_OF_A_ROUND, Counts, kill_often, worker_starter
+from tools.telegram import Telegram
 
 # The second one deletes what the first has sent.
 ROUNDS = 2

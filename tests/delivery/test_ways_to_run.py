@@ -18,9 +18,10 @@ from tests.api.calls import API_PASSWORD, PASSWORD, SECRET, Person, refused, ser
 from tests.api.conftest import api_role as api_role
 from tests.delivery.broadcasts import Conn, add_broadcast, outcomes, parts, row
 from tests.delivery.conftest import Process
-from tests.delivery.telegram import Telegram, until
+from tests.migrations.builds import revision_named
 from tools import databases
 from tools.bot_api.server import TOKEN
+from tools.telegram import Telegram, until
 
 
 @pytest.fixture
@@ -148,9 +149,9 @@ def test_send_due_tells_how_it_went(conn: Conn, telegram: Telegram) -> None:
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("revision", ["0021", "0029"])
-def test_send_due_on_an_older_database_says_what_to_do(database: str, revision: str) -> None:
-    databases.downgrade(database, revision)
+@pytest.mark.parametrize("name", ["rule", "tables"])
+def test_send_due_on_an_older_database_says_what_to_do(database: str, name: str) -> None:
+    databases.downgrade(database, revision_named(name))
     run = CliRunner().invoke(app, ["send-due"])
     assert (run.exit_code, "run broadcast-manager upgrade" in run.stderr) == (2, True), run.stderr
 

@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from pyapi.worker.delivery import claim_due, deliver, open_office
+from pyapi.worker.context import worker_context
+from pyapi.worker.delivery import claim_due, deliver
 from pyapi.worker.loop import run_round, run_worker
 from pyapi.worker.settings import WorkerSettings
 from tests.delivery.broadcasts import Broadcast, Conn, add_broadcast, outcomes, parts, row
 from tests.delivery.conftest import Process
-from tests.delivery.telegram import Telegram, until
 from tests.functions.calls import value
 from tools import databases
 from tools.bot_api.server import TOKEN
 from tools.databases import connect
+from tools.telegram import Telegram, until
 
 Start = Callable[..., Process]
 
@@ -291,9 +292,9 @@ def test_claim_that_is_lost_while_waiting_for_its_turn_sends_nothing(
         assert value(conn, "SELECT broadcast.release_expired_claims()") == 1
 
     async def held_up() -> str:
-        async with open_office(settings) as office:
-            (claim,) = await claim_due(office, "test", 1)
-            delivered, _ = await asyncio.gather(deliver(office, claim), asyncio.to_thread(take_away))
+        async with worker_context(settings) as context:
+            (claim,) = await claim_due(context, "test", 1)
+            delivered, _ = await asyncio.gather(deliver(context, claim), asyncio.to_thread(take_away))
             return delivered.outcome
 
     assert asyncio.run(held_up()) == "lost"
@@ -319,9 +320,9 @@ def test_claim_that_is_lost_while_the_machine_is_suspended_sends_nothing(
     monkeypatch.setattr("pyapi.worker.delivery._awake_or_not", suspended)
 
     async def held_up() -> str:
-        async with open_office(settings) as office:
-            (claim,) = await claim_due(office, "test", 1)
-            return (await deliver(office, claim)).outcome
+        async with worker_context(settings) as context:
+            (claim,) = await claim_due(context, "test", 1)
+            return (await deliver(context, claim)).outcome
 
     assert asyncio.run(held_up()) == "lost"
     assert telegram.requests() == []

@@ -18,9 +18,9 @@ from functools import partial
 from tests.delivery.accounting import Account, balance
 from tests.delivery.broadcasts import Broadcast, Conn, add_broadcast
 from tests.delivery.conftest import WORKER_PASSWORD, Process, create_worker_login, start_process
-from tests.delivery.telegram import Telegram, until
 from tools import databases, servers
 from tools.bot_api.server import running
+from tools.telegram import Telegram, until
 
 BROADCASTS = 200
 WORKERS = 3

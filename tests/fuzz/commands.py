@@ -26,13 +26,13 @@ from pyapi.metrics import read_metrics_settings
 from pyapi.settings import SettingsInvalid, read_settings
 from pyapi.worker.settings import read_worker_settings
 from pyapi.worker.telegram_errors import UNAUTHORIZED
-from tests.delivery.telegram import Telegram
 from tests.fuzz.functions import CONTENT, VIOLATIONS, Fuzz, exploration
 from tests.fuzz.past import IN_THE_WAY_DOWN, IN_THE_WAY_UP, Past
 from tests.fuzz.values import CLIENTS, PAIRS, SCALARS, WORKER, mostly
 from tests.migrations.builds import REVISIONS
 from tools.bot_api import server as telegram
 from tools.bot_api.chats import ANSWERS
+from tools.telegram import Telegram
 
 Environment = dict[str, str]
 

@@ -110,6 +110,12 @@ def logged_in(module: ast.Module) -> Iterator[Logged]:
             logger, _, method = name.rpartition(".")
             if name == "failures_logged":
                 yield name, FAILURES, bound(function)
+            elif name == "retry_logged":
+                yield (
+                    name,
+                    events_in(call.args[0], variables),
+                    {"reason", "code", "attempt"} | keywords(call, variables),
+                )
             elif logger in {"log", "about"} and method in METHODS and ast.unparse(call) != PASSED_ON:
                 told = keywords(call, variables) | (bound(function) if logger == "about" else set())
                 if told != {"extra"}:
@@ -123,7 +129,8 @@ def logged_in(module: ast.Module) -> Iterator[Logged]:
 
 @cache
 def logged() -> list[Logged]:
-    return [one for path in (ROOT / "pyapi").rglob("*.py") for one in logged_in(ast.parse(path.read_text()))]
+    files = [*(ROOT / "pyapi").rglob("*.py"), ROOT / "demo" / "embedded.py"]
+    return [one for path in files for one in logged_in(ast.parse(path.read_text()))]
 
 
 def test_each_log_call_names_its_event() -> None:

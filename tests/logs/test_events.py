@@ -18,11 +18,11 @@ from pyapi.worker.loop import run_round
 from pyapi.worker.settings import WorkerSettings
 from tests.api.calls import PASSWORD, Person, World, log_in, registration
 from tests.delivery.broadcasts import Conn, add_broadcast
-from tests.delivery.telegram import Telegram, until
 from tests.logs.conftest import Line
 from tests.logs.documented import EVERY_LINE, documented_events
 from tools import databases
 from tools.databases import new_channel_id
+from tools.telegram import Telegram, until
 
 Lines = Callable[[], list[Line]]
 

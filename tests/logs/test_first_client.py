@@ -12,12 +12,12 @@ from pyapi.settings import Settings
 from pyapi.worker.loop import run_round
 from pyapi.worker.settings import WorkerSettings
 from tests.api.calls import API_PASSWORD, PASSWORD, SECRET, served
-from tests.dashboard.visitor import csrf_of, log_in
+from tests.dashboard.visitor import inputs_of, log_in
 from tests.delivery.conftest import WORKER_PASSWORD
-from tests.delivery.telegram import Telegram, until
 from tests.logs.conftest import Line
 from tools import databases
 from tools.bot_api.server import TOKEN
+from tools.telegram import Telegram, until
 
 CLIENT = UUID("7e1018e4-5644-4031-a05c-4166cc877264")
 
@@ -45,7 +45,7 @@ def test_client_it_began_with_sees_the_button_sends_by_it_and_the_log_has_no_com
         page = http.get("/").text
         assert ("Resend Notification" in page, "Not Configured" in page) == (True, False)
         resend = f"/channels/{open_id}/{closed_id}/resend"
-        assert http.post(resend, data={"csrf": csrf_of(http.get(resend))}).status_code == 303
+        assert http.post(resend, data=inputs_of(http.get(resend))).status_code == 303
         asyncio.run(run_round(worker))
         page = http.get("/", headers={"X-Request-ID": "last"}).text
         assert "Sent" in page

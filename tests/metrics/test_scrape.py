@@ -22,11 +22,11 @@ from pyapi.worker.settings import WorkerSettings
 from tests.api.calls import SECRET, Person, World, registration
 from tests.delivery.broadcasts import Conn, add_broadcast
 from tests.delivery.calls import claim
-from tests.delivery.telegram import Telegram, until
 from tests.metrics.line import line_to
 from tests.metrics.scrape import Scrape
 from tools import databases
 from tools.databases import ROOT, connect
+from tools.telegram import Telegram, until
 
 SERVED = MetricsSettings(metrics_port=0)
 OFTEN = MetricsSettings(metrics_port=0, integrity_check_seconds=0.05)

@@ -25,11 +25,11 @@ from pyapi.worker.settings import WorkerSettings
 from tests.api.calls import API_PASSWORD, SECRET, served
 from tests.delivery.broadcasts import add_broadcast, outcomes
 from tests.delivery.conftest import WORKER_PASSWORD
-from tests.delivery.telegram import Telegram, until
 from tests.ops.test_alerts import rules
 from tools import databases, sql_exporter
 from tools.bot_api.server import TOKEN, running
 from tools.databases import ROOT, connect
+from tools.telegram import Telegram, until
 
 METRICS = ROOT / "docs" / "metrics.md"
 BOARD = ROOT / "ops" / "grafana" / "broadcast-manager.json"

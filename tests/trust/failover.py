@@ -39,11 +39,11 @@ from pyapi.web.tokens import issue_token
 from tests.api.calls import API_PASSWORD, API_ROLE, SECRET, bearer, registration
 from tests.delivery.accounting import Account, balance
 from tests.delivery.conftest import WORKER_PASSWORD, WORKER_ROLE
-from tests.delivery.telegram import Telegram, until
 from tests.trust.patroni_cluster import HOST, Cluster, ClusterMissing, Node, free_ports, running_cluster
 from tests.trust.writers import Pair, Writer, channels_of, new_writers
 from tools import databases
 from tools.bot_api.server import TOKEN
+from tools.telegram import Telegram, until
 
 WRITERS = 2
 CALLERS = 4

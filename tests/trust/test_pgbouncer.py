@@ -27,9 +27,9 @@ from tests.delivery.conftest import WORKER_PASSWORD, WORKER_ROLE, Process
 from tests.delivery.conftest import start_worker as start_worker
 from tests.delivery.conftest import telegram as telegram
 from tests.delivery.conftest import worker_role as worker_role
-from tests.delivery.telegram import Telegram, until
 from tools import databases
 from tools.pgbouncer import SERVER_CONNECTIONS, running_pgbouncer
+from tools.telegram import Telegram, until
 
 CALLERS = 4 * SERVER_CONNECTIONS
 # More often than psycopg needs to make a prepared statement of it.

@@ -8,9 +8,10 @@ from playwright.sync_api import Browser, expect
 from demo.serve import DEMO_PASSWORD, DEMO_USERS
 from tests.dashboard.browser.conftest import Desk, sign_in
 from tests.dashboard.browser.steps import card, expect_state
-from tests.dashboard.test_serve import serving, superuser_url
-from tests.delivery.telegram import Telegram, until
+from tests.dashboard.test_serve import superuser_url
 from tools.databases import connect
+from tools.serving import serving
+from tools.telegram import Telegram, until
 
 PAIR = ("-1003344198027", "-1003360512984")
 

@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 from tests.api.calls import Person
 from tests.dashboard.browser.conftest import Desk
 from tests.dashboard.browser.steps import card, expect_state, set_broadcast
-from tests.delivery.telegram import until
 from tools.databases import add_channel, broadcast_id
+from tools.telegram import until
 
 Conn = psycopg.Connection[Any]
 

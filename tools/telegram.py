@@ -1,4 +1,4 @@
-"""The fake Bot API as the tests see it: order faults, look at what it has and what it saw."""
+"""A client of the stand-in for the Bot API: order faults, look at what it has got and what it was asked."""
 
 import time
 from collections import Counter
@@ -25,7 +25,7 @@ def until(look: Callable[[], T], what: str, seconds: float = 30) -> T:
 
 
 class Telegram:
-    """A running fake."""
+    """A running stand-in."""
 
     def __init__(self, url: str) -> None:
         self.url = url

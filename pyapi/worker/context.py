@@ -1,0 +1,94 @@
+"""What the deliveries of one worker share: connections to the database, the bot, and when to stop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.rows import tuple_row
+from telegram import Bot
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
+
+from pyapi.logs import retry_logged
+from pyapi.pool import Pool, connection, make_pool
+from pyapi.queries import QUERIES
+from pyapi.worker.settings import WorkerSettings
+from pyapi.worker.telegram import telegram_bot
+
+# The database can not be reached, or is shutting down; the same statement may succeed in a moment.
+DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction, OSError)
+_LONGEST_PAUSE = 5
+
+
+@dataclass
+class WorkerContext:
+    """What the deliveries of one process share.
+
+    Args:
+        pool: connections to the database.
+        bot: sends the messages.
+        settings: of this process.
+        bot_username: for links that start the bot.
+        stopping: set once nothing new may begin.
+        unreachable: Telegram could not be reached, and nobody has asked again yet.
+        token_refused: Telegram does not accept the token; stopping is set as well.
+        request_timeouts: the time limits of the requests that are being sent.
+    """
+
+    pool: Pool
+    bot: Bot
+    settings: WorkerSettings
+    bot_username: str = ""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    unreachable: bool = False
+    token_refused: bool = False
+    request_timeouts: set[asyncio.Timeout] = field(default_factory=set)
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep for so many seconds, or until it is time to stop."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.stopping.wait(), seconds)
+
+    def stop_within(self, seconds: float) -> None:
+        """Begin nothing new; requests that are being sent may take so many seconds more."""
+        self.stopping.set()
+        deadline = asyncio.get_running_loop().time() + seconds
+        for limit in self.request_timeouts:
+            if not limit.expired():
+                limit.reschedule(min(limit.when() or deadline, deadline))
+
+
+@asynccontextmanager
+async def worker_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]:
+    """Open connections and bot; neither the database nor Telegram has to answer for that."""
+    pool = make_pool(settings.database_url, "worker", max_size=settings.worker_concurrency + 1, timeout=3)
+    async with pool, telegram_bot(settings) as bot:
+        yield WorkerContext(pool, bot, settings)
+
+
+async def call(context: WorkerContext, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    """Run a named query once.
+
+    Raises:
+        psycopg.Error: the database did not answer.
+    """
+    async with connection(context.pool) as conn, conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(QUERIES[query], parameters)
+        return await cursor.fetchall()
+
+
+async def call_until_answered(context: WorkerContext, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    """Run a named query again and again until the database has answered; it must be safe to run twice.
+
+    Raises:
+        psycopg.Error: the database refused for another reason than being unreachable.
+    """
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(DATABASE_AWAY),
+        wait=wait_random_exponential(multiplier=0.1, max=_LONGEST_PAUSE),
+        before_sleep=retry_logged("database.away", query=query),
+    )
+    rows: list[tuple[Any, ...]] = await retrying(call, context, query, **parameters)
+    return rows
