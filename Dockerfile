@@ -3,23 +3,23 @@ ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /source
-COPY requirements.lock ./
-# The lock's own pip takes hashes from a constraints file; the image's may not yet.
+COPY requirements-dev.lock ./
+# The pip that is locked takes hashes from a constraints file; the image's may not yet.
 # The secret, if given, is a pip.conf that names another index; it stays out of the image.
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=cache,target=/root/.cache/pip \
     python -m venv /build && \
-    sed -n '/^pip==/,/# via/p' requirements.lock > pip.lock && \
+    sed -n '/^pip==/,/# via/p' requirements-dev.lock > pip.lock && \
     /build/bin/pip install --require-hashes --requirement pip.lock
 COPY . ./
-# The wheel brings the names of what it needs, the lock their versions and hashes: tests' packages stay out.
+# The wheel brings the names of what it needs, the lock their versions and hashes: the embedded server stays out.
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=cache,target=/root/.cache/pip \
-    /build/bin/pip wheel --no-deps --build-constraint requirements.lock --wheel-dir /wheel . && \
+    /build/bin/pip wheel --no-deps --build-constraint requirements-dev.lock --wheel-dir /wheel . && \
     python -m venv --without-pip /opt/broadcast-manager && \
     wheel=$(echo /wheel/*.whl) && \
     /build/bin/pip --python /opt/broadcast-manager/bin/python install --require-hashes --constraint requirements.lock \
-        "broadcast-manager @ file://$wheel#sha256=$(sha256sum "$wheel" | cut -d ' ' -f 1)"
+        "broadcast-manager[web] @ file://$wheel#sha256=$(sha256sum "$wheel" | cut -d ' ' -f 1)"
 
 FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/broadcast-manager /opt/broadcast-manager

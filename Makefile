@@ -4,33 +4,50 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := .venv/.installed
+# What the product needs to run, and what its development needs, too.
+PRODUCT := .venv/.product-installed
+ALL := .venv/.all-installed
 
-# What pip-compile is told, without index addresses and without this machine's paths.
-LOCK := pip-compile --quiet --all-extras --allow-unsafe --generate-hashes --strip-extras \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	--output-file requirements.lock pyproject.toml
+# The quick ones first.
+CHECKS := check-format check-lint check-secrets check-sql check-migrations check-types check-packages
 
-.PHONY: install demo serve screenshots test mutants soak trust failover fuzz interleavings fingerprint bench bench-full bench-live bench-backfill bench-delivery bench-metrics docs reference dist check revision psql lock
+.PHONY: install demo serve screenshots test coverage mutants soak trust failover fuzz interleavings generate bench bench-full \
+	bench-live bench-backfill bench-delivery bench-metrics docs dist format check $(CHECKS) hooks revision psql lock
 
-install: $(STAMP)
-
-$(STAMP): requirements.lock pyproject.toml
+# uv installs in seconds what takes pip minutes. Where uv is not to be had, or does not reach the index that pip is told of,
+# pip does it.
+define install_packages
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 install"; exit 1; }
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $@"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' \
 		|| { echo "This Python can not make a .venv; on Debian: apt-get install python3-venv"; exit 1; }
-	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
-	touch $@
+	@echo "Installing the packages of $(1) into .venv …"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@$(PIP) --quiet --only-binary :all: --require-hashes -r requirements-installer.lock \
+		&& $(BIN)/uv pip install --python $(BIN)/python --require-hashes -r $(1) \
+		|| { echo "uv could not do it; pip does, which takes a minute or two."; $(PIP) --require-hashes -r $(1); }
+endef
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-demo: install
+install: $(ALL)
+
+$(ALL): requirements-dev.lock requirements-installer.lock pyproject.toml
+	$(call install_packages,requirements-dev.lock)
+	@$(PIP) --quiet --no-build-isolation --no-deps --editable .
+	@touch $(PRODUCT) $@
+	@echo "Installed. Next: make serve for the dashboard, make test for the tests, or CONTRIBUTING.md."
+
+$(PRODUCT): requirements.lock requirements-installer.lock pyproject.toml
+	$(call install_packages,requirements.lock)
+	@touch $@
+	@echo "Installed. What comes next needs no network."
+
+demo: $(PRODUCT)
 	$(BIN)/python -m demo
 
 # Dashboard and API on http://127.0.0.1:8080, until Ctrl-C: make serve, or PORT=8081 make serve. Python hears Ctrl-C when it has
 # imported what it needs; before, it would show where it was.
-serve: install
+serve: $(PRODUCT)
 	@trap '' INT; exec $(BIN)/python -m demo.serve
 
 # The pictures of docs/dashboard.md, by an installed Chromium.
@@ -42,6 +59,13 @@ JOBS ?= logical
 
 test: install
 	$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+# The same, and at the end how much of the product's Python ran.
+coverage: install
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered
 
 # Which tests fail when a mechanism of the rule is taken away.
 mutants: install
@@ -72,10 +96,12 @@ fuzz: install
 interleavings: install
 	$(BIN)/python -m tests.trust.interleave $(ARGS)
 
-# What doctor compares with, read off a database that was built from sql/.
-fingerprint: install
+# Every file that is written from others, but the pictures (make screenshots): what doctor compares with,
+# sql_exporter's queries, docs/reference/.
+generate: install
 	$(BIN)/python -m tools.fingerprint
 	$(BIN)/python -m tools.sql_exporter
+	$(BIN)/python -m tools.reference
 
 # The rule against other ways of keeping it, side by side; ARGS="--pg=system" on an installed PostgreSQL.
 bench: install
@@ -108,33 +134,61 @@ bench-metrics: install
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# docs/reference/, written anew from the database's comments, the commands, the settings and the API.
-reference: install
-	$(BIN)/python -m tools.reference
-
 # Wheel and source archive, to the same bytes each time.
 dist: install
 	rm -rf dist
 	$(BIN)/python -m hatchling build
 
+format: install
+	$(BIN)/ruff check --select I --fix
+	$(BIN)/ruff format
+	$(BIN)/sqlfluff fix --quiet sql/
+
+# All of them, also after one has failed; the last lines name those that did.
 check: install
-	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
-	$(BIN)/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements.lock
+	@$(MAKE) --no-print-directory --keep-going $(CHECKS)
+
+check-format: install
 	$(BIN)/ruff format --check
+
+check-lint: install
 	$(BIN)/ruff check
-	$(BIN)/mypy
-	$(BIN)/sqlfluff lint sql/
+
+check-secrets: install
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
+
+check-sql: install
+	$(BIN)/sqlfluff lint --processes 0 sql/
+
+# squawk reads what alembic upgrade head --sql prints.
+check-migrations: install
 	set -e; script=$$(mktemp); trap 'rm -f "$$script"' EXIT; \
 		$(BIN)/alembic upgrade head --sql > "$$script"; $(BIN)/squawk "$$script"
 
-revision: install
-	set -e; n=$$(printf '%04d' $$(($$(ls migrations/versions/*.py | wc -l) + 1))); \
-		$(BIN)/alembic revision --rev-id "$$n" -m "$(m)"; \
-		file=$$(ls migrations/versions/"$$n"_*.py); touch "$${file%.py}.up.sql" "$${file%.py}.down.sql"
+check-types: install
+	$(BIN)/mypy
 
-psql: install
+# Known vulnerabilities of what is locked; the only check that asks the network.
+check-packages: install
+	$(BIN)/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements-dev.lock
+
+# What git runs before each commit: .pre-commit-config.yaml.
+hooks: install
+	$(BIN)/pre-commit install
+
+# The next revision, its way there and back from what changed in sql/ since the last release: make revision m="what it does"
+revision: install
+	$(BIN)/python -m tools.revision "$(m)"
+
+psql: $(PRODUCT)
 	$(BIN)/python -m demo.embedded .pgdata
 
 # Takes the newest releases that the ranges in pyproject.toml allow: make lock UPGRADE=--upgrade
+# Pinned for every Python from 3.11 on, with hashes, without index addresses and without this machine's paths.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
+
 lock: install
-	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/$(LOCK) $(UPGRADE)
+	$(COMPILE) $(UPGRADE) --group installer --output-file requirements-installer.lock
+	$(COMPILE) $(UPGRADE) --all-extras --output-file requirements.lock pyproject.toml
+	$(COMPILE) $(UPGRADE) --all-extras --group dev --constraint requirements.lock --output-file requirements-dev.lock \
+		pyproject.toml

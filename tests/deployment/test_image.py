@@ -48,7 +48,7 @@ def test_health_check_is_python_that_asks_for_the_health() -> None:
 
 def test_builder_sees_what_the_wheel_is_made_of_and_no_secret() -> None:
     project, wheel = PROJECT["project"], PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    needed = {"pyproject.toml", "requirements.lock", project["readme"], *project["license-files"]}
+    needed = {"pyproject.toml", "requirements.lock", "requirements-dev.lock", project["readme"], *project["license-files"]}
     needed |= {path.split("/")[0] for path in [*wheel["packages"], *wheel.get("force-include", {})]}
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert lines[1] == "*"
@@ -58,7 +58,7 @@ def test_builder_sees_what_the_wheel_is_made_of_and_no_secret() -> None:
 
 def test_lock_brings_the_pip_that_installs() -> None:
     # As the Dockerfile cuts it out of the lock.
-    assert "sed -n '/^pip==/,/# via/p' requirements.lock" in DOCKERFILE
-    lock = (ROOT / "requirements.lock").read_text()
+    assert "sed -n '/^pip==/,/# via/p' requirements-dev.lock" in DOCKERFILE
+    lock = (ROOT / "requirements-dev.lock").read_text()
     [entry] = re.findall(r"^pip==.*?# via", lock, re.MULTILINE | re.DOTALL)
     assert re.fullmatch(r"pip==\S+ \\\n( +--hash=sha256:\w+( \\)?\n)+ +# via", entry)
