@@ -1,5 +1,5 @@
--- Everything that is ours lives here. PUBLIC has no USAGE, so nobody reaches a function or a table in it without a grant
--- on the schema, whatever default privileges say.
+-- Everything that is ours lives here. PUBLIC has no USAGE, so nobody reaches a function or a table in it without a
+-- grant on the schema, whatever default privileges say.
 CREATE SCHEMA IF NOT EXISTS broadcast;
 
 COMMENT ON SCHEMA broadcast IS

@@ -1,4 +1,4 @@
-"""Writes sql/checks/catalogue_fingerprint.csv, what doctor compares with: ``make fingerprint``."""
+"""Writes sql/checks/catalogue_fingerprint.csv, what doctor compares with: ``make generate``."""
 
 import csv
 from dataclasses import astuple, fields
@@ -17,6 +17,7 @@ def main() -> None:
         with databases.connect(url) as conn:
             facts = [fact for fact in read_fingerprint(conn) if fact.scope != "other"]
     with (databases.ROOT / "sql/checks/catalogue_fingerprint.csv").open("w", newline="") as file:
+        file.write("# Written by make generate, from a database that alembic upgrade head made.\n")
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(field.name for field in fields(Fact))
         writer.writerows(astuple(fact) for fact in facts)

@@ -1,4 +1,4 @@
-"""Writes ops/sql_exporter/broadcast_manager.yml, which holds a copy of the fingerprint's query (make fingerprint)."""
+"""Writes ops/sql_exporter/broadcast_manager.yml, which holds a copy of the fingerprint's query (make generate)."""
 
 import hashlib
 import textwrap
@@ -9,8 +9,9 @@ from tools.databases import ROOT
 PATH = ROOT / "ops" / "sql_exporter" / "broadcast_manager.yml"
 
 _TEMPLATE = """\
+# Written by make generate; change the connections only, there are two.
 # For sql_exporter (github.com/justwatchcom/sql_exporter; Debian: prometheus-sql-exporter): the database's metrics of
-# docs/metrics.md where no Python runs. Written by make fingerprint; change the connections only, there are two.
+# docs/metrics.md where no Python runs.
 # The role: CREATE ROLE metrics LOGIN IN ROLE broadcast_reader;
 # ops/prometheus/prometheus.yml gives the figures the names that API and worker give them.
 jobs:

@@ -88,6 +88,12 @@ BEGIN
         FROM pg_roles AS r
         WHERE r.rolname = current_user AND NOT r.rolcreaterole AND NOT r.rolsuper
             AND to_regrole('broadcast_reader') IS NULL
+        UNION ALL
+        SELECT format(
+            '%s may not make indexes in the schema public: have its owner or a superuser run GRANT CREATE ON SCHEMA public TO %1$I;',
+            current_user
+        )
+        WHERE NOT has_schema_privilege('public', 'CREATE')
     LOOP
         problems := problems || problem;
     END LOOP;

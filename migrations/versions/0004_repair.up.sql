@@ -13,7 +13,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION broadcast.transaction_mark() IS
-'The first eight octets of each id that the rule creates in this transaction: the moment it began, in a UUID of version 8.';
+'The first eight octets of each id that the rule creates in this transaction: when it began, in a UUID of version 8.';
 REVOKE ALL ON FUNCTION broadcast.transaction_mark() FROM public;
 
 -- A function, not a view: a view would keep the owner from changing a column's type.
@@ -21,7 +21,8 @@ CREATE OR REPLACE FUNCTION broadcast.broken_broadcasts()
 RETURNS TABLE (broadcast_id uuid, channel_client_id uuid, relink_closed_channel_id text, reason text)
 LANGUAGE sql
 STABLE
--- No SET clause: it would keep the planner from inlining the body, as repair_broadcast_batch() needs it. Callers pin the path.
+-- No SET clause: it would keep the planner from inlining the body, as repair_broadcast_batch() needs it.
+-- Callers pin the path.
 AS $$
     SELECT
         b.id,
@@ -337,5 +338,5 @@ END;
 $$;
 
 COMMENT ON PROCEDURE broadcast.backfill_broadcasts(integer, uuid, interval, bigint, bigint) IS
-'Creates the broadcast rows that channels lack, as for new channels, and commits each batch; run it as often as you like.';
+'Creates the broadcast rows that channels lack, as for new channels, and commits each batch; it may be run again.';
 REVOKE ALL ON PROCEDURE broadcast.backfill_broadcasts(integer, uuid, interval, bigint, bigint) FROM public;

@@ -58,8 +58,8 @@ COMMENT ON COLUMN broadcast.operators.user_id IS
 COMMENT ON CONSTRAINT operators_user_id_fkey ON broadcast.operators IS
 'Who is deleted is no operator any more.';
 
--- No column of broadcast_manager: a further one would break every COPY into it that names no columns. No foreign key: fixtures
--- that truncate the platform's tables would have to name a third.
+-- No column of broadcast_manager: a further one would break every COPY into it that names no columns. No foreign key:
+-- fixtures that truncate the platform's tables would have to name a third.
 CREATE TABLE broadcast.switched_off (
     broadcast_id uuid PRIMARY KEY,
     reason text NOT NULL CHECK (reason IN ('failures', 'owner', 'operator')),
@@ -71,12 +71,12 @@ COMMENT ON TABLE broadcast.switched_off IS
 COMMENT ON COLUMN broadcast.switched_off.broadcast_id IS
 'Which broadcast.';
 COMMENT ON COLUMN broadcast.switched_off.reason IS
-'failures: as many in a row as the settings allow; owner: paused by the client; operator: by whoever looks after the platform.';
+'failures: as many in a row as the settings allow; owner: paused by the client; operator: by who runs the platform.';
 COMMENT ON COLUMN broadcast.switched_off.switched_off_at IS
 'When it was switched off.';
 
--- No foreign key to broadcast_manager: what was sent stays known when the channel is gone, and a key would be in the way of
--- fixtures that truncate the two tables.
+-- No foreign key to broadcast_manager: what was sent stays known when the channel is gone, and a key would be in the
+-- way of fixtures that truncate the two tables.
 CREATE TABLE broadcast.deliveries (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     broadcast_id uuid NOT NULL,

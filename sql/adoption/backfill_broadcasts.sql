@@ -70,5 +70,5 @@ END;
 $$;
 
 COMMENT ON PROCEDURE broadcast.backfill_broadcasts(integer, uuid, interval, bigint, bigint) IS
-'Creates the broadcast rows that channels lack, as for new channels, and commits each batch; run it as often as you like.';
+'Creates the broadcast rows that channels lack, as for new channels, and commits each batch; it may be run again.';
 REVOKE ALL ON PROCEDURE broadcast.backfill_broadcasts(integer, uuid, interval, bigint, bigint) FROM public;

@@ -3,7 +3,8 @@ CREATE OR REPLACE FUNCTION broadcast.broken_broadcasts()
 RETURNS TABLE (broadcast_id uuid, channel_client_id uuid, relink_closed_channel_id text, reason text)
 LANGUAGE sql
 STABLE
--- No SET clause: it would keep the planner from inlining the body, as repair_broadcast_batch() needs it. Callers pin the path.
+-- No SET clause: it would keep the planner from inlining the body, as repair_broadcast_batch() needs it.
+-- Callers pin the path.
 AS $$
     SELECT
         b.id,

@@ -13,5 +13,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION broadcast.transaction_mark() IS
-'The first eight octets of each id that the rule creates in this transaction: the moment it began, in a UUID of version 8.';
+'The first eight octets of each id that the rule creates in this transaction: when it began, in a UUID of version 8.';
 REVOKE ALL ON FUNCTION broadcast.transaction_mark() FROM public;

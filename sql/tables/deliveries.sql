@@ -1,5 +1,5 @@
--- No foreign key to broadcast_manager: what was sent stays known when the channel is gone, and a key would be in the way of
--- fixtures that truncate the two tables.
+-- No foreign key to broadcast_manager: what was sent stays known when the channel is gone, and a key would be in the
+-- way of fixtures that truncate the two tables.
 CREATE TABLE broadcast.deliveries (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     broadcast_id uuid NOT NULL,

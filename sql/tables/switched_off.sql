@@ -1,5 +1,5 @@
--- No column of broadcast_manager: a further one would break every COPY into it that names no columns. No foreign key: fixtures
--- that truncate the platform's tables would have to name a third.
+-- No column of broadcast_manager: a further one would break every COPY into it that names no columns. No foreign key:
+-- fixtures that truncate the platform's tables would have to name a third.
 CREATE TABLE broadcast.switched_off (
     broadcast_id uuid PRIMARY KEY,
     reason text NOT NULL CHECK (reason IN ('failures', 'owner', 'operator')),
@@ -11,6 +11,6 @@ COMMENT ON TABLE broadcast.switched_off IS
 COMMENT ON COLUMN broadcast.switched_off.broadcast_id IS
 'Which broadcast.';
 COMMENT ON COLUMN broadcast.switched_off.reason IS
-'failures: as many in a row as the settings allow; owner: paused by the client; operator: by whoever looks after the platform.';
+'failures: as many in a row as the settings allow; owner: paused by the client; operator: by who runs the platform.';
 COMMENT ON COLUMN broadcast.switched_off.switched_off_at IS
 'When it was switched off.';

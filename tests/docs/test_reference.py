@@ -19,7 +19,7 @@ DOCS = databases.ROOT / "docs"
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_written_from_the_sources_as_they_are(database: str, name: str) -> None:
     with databases.connect(database) as conn:
-        assert (DOCS / "reference" / name).read_text(encoding="utf-8") == PAGES[name](conn), "write it: make reference"
+        assert (DOCS / "reference" / name).read_text(encoding="utf-8") == PAGES[name](conn), "write it: make generate"
 
 
 def test_everything_of_ours_has_a_comment(database: str) -> None:

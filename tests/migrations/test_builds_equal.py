@@ -1,13 +1,11 @@
 """However the database was built, it is the same database."""
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pyapi.checks.drift import Fact, expected_fingerprint, find_drift
-from pyapi.project_file import project_file
 from tests.migrations import builds
 from tests.roles.test_matrix import ROLES
 from tools import databases, servers
@@ -65,12 +63,11 @@ def test_psql_loads_the_current_definition(server: servers.Server, database: str
 
 def test_committed_fingerprint_is_that_of_a_fresh_build(database: str) -> None:
     fresh = [fact for fact in builds.fingerprint(database) if fact.scope != "other"]
-    assert expected_fingerprint() == fresh, "write it again: make fingerprint"
+    assert expected_fingerprint() == fresh, "write it again: make generate"
 
 
 def test_committed_fingerprint_names_each_fact_once() -> None:
-    with project_file("sql/checks/catalogue_fingerprint.csv").open(newline="") as file:
-        names = [(row["scope"], row["kind"], row["name"]) for row in csv.DictReader(file)]
+    names = [(fact.scope, fact.kind, fact.name) for fact in expected_fingerprint()]
     assert len(names) == len(set(names))
 
 

@@ -241,4 +241,4 @@ def test_docs_name_the_alerts_to_leave_out_where_only_the_exporter_runs() -> Non
 
 
 def test_the_exporters_configuration_holds_todays_fingerprint() -> None:
-    assert sql_exporter.PATH.read_text() == sql_exporter.configuration(), "make fingerprint writes it"
+    assert sql_exporter.PATH.read_text() == sql_exporter.configuration(), "make generate writes it"

@@ -245,7 +245,7 @@ def read_expected() -> dict[str, list[Outcome]]:
     """The committed outcomes of each spec."""
     expected: dict[str, list[Outcome]] = {}
     with EXPECTED.open(newline="") as file:
-        for line in csv.DictReader(file):
+        for line in csv.DictReader(line for line in file if not line.startswith("#")):
             expected.setdefault(line["spec"], []).append(Outcome(**line))
     return expected
 
@@ -275,6 +275,7 @@ def main() -> int:
             interleaver.close()
             databases.drop_database(server_url, url)
     text = io.StringIO()
+    text.write("# Written by make interleavings.\n")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(Outcome._fields)
     writer.writerows(found)

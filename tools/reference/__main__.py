@@ -1,4 +1,4 @@
-"""Writes the pages of docs/reference/: ``make reference``."""
+"""Writes the pages of docs/reference/: ``make generate``."""
 
 from pathlib import Path
 

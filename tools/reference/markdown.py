@@ -10,7 +10,7 @@ def head(title: str, first: str) -> str:
         title: its heading.
         first: its first paragraph.
     """
-    return f"<!-- Written by make reference. Do not edit: change what it is written from. -->\n\n# {title}\n\n{first}\n"
+    return f"<!-- Written by make generate. Do not edit: change what it is written from. -->\n\n# {title}\n\n{first}\n"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
