@@ -20,8 +20,9 @@ from tools import databases, servers
 
 Pair = tuple[str, str]
 
+MAKE_SCHEMA = databases.ROOT / "migrations" / "schema.sql"
 VERSION_TABLE: LiteralString = """
-CREATE TABLE IF NOT EXISTS alembic_version (
+CREATE TABLE IF NOT EXISTS broadcast.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 )
@@ -107,8 +108,9 @@ def _pairs(conn: psycopg.Connection[Any]) -> list[Pair]:
 def version_table_held(url: str) -> Iterator[None]:
     """Let every revision run to its end but for its entry in the version table, for as long as the block lasts."""
     with databases.connect(url) as conn:
+        conn.execute(MAKE_SCHEMA.read_bytes())
         conn.execute(VERSION_TABLE)
-    with holding(url, "LOCK TABLE alembic_version IN SHARE MODE"):
+    with holding(url, "LOCK TABLE broadcast.alembic_version IN SHARE MODE"):
         yield
 
 
