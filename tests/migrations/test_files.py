@@ -1,17 +1,20 @@
 """What lies in sql/ and in migrations/versions stays in order."""
 
-import hashlib
+import subprocess
 
 from pyapi.project_file import project_file
 from tests.migrations import builds
+from tools.databases import ROOT
+from tools.revision import QUERIES, last_release
 
 
-def test_frozen_files_are_frozen() -> None:
-    # A new revision adds its lines: cd migrations/versions && sha256sum *.sql > checksums.sha256
-    lines = (builds.VERSIONS / "checksums.sha256").read_text().splitlines()
-    committed = {name: digest for digest, name in (line.split("  ") for line in lines)}
-    found = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in builds.VERSIONS.glob("*.sql")}
-    assert found == committed
+def test_released_revisions_are_frozen() -> None:
+    # Before the first release nothing is.
+    if (tag := last_release(ROOT)) is None:
+        return
+    command = ["git", "diff", "--name-only", "--diff-filter=a", tag, "--", "migrations/versions"]
+    changed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert changed.split() == [], f"{tag} was released with these: write a new revision (make revision)"
 
 
 def test_every_revision_has_its_frozen_pair() -> None:
@@ -27,13 +30,14 @@ def test_no_revision_reads_the_current_definition() -> None:
 
 
 def test_every_object_is_loaded_once() -> None:
-    present = {file for file in builds.SQL.glob("*/*.sql") if file.parent.name != "checks"}
+    present = {file for file in builds.SQL.rglob("*.sql") if file.name not in QUERIES} - {builds.SQL / "load.sql"}
     included = builds.included_files()
     assert set(included) == present
     assert len(included) == len(present)
 
 
-def test_view_is_the_check_that_psql_runs() -> None:
+def test_function_is_the_check_that_psql_runs() -> None:
     check = project_file("sql/checks/verify_broadcast_integrity.sql").read_text()
-    view = project_file("sql/checks/integrity_violations.sql").read_text()
-    assert check.strip() in view
+    function = project_file("sql/checks/find_integrity_violations.sql").read_text()
+    body = function.partition("AS $$\n")[2].partition("\n$$;")[0]
+    assert body == check.strip()
