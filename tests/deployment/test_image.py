@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from pathlib import PurePath
 
 from packaging.specifiers import SpecifierSet
 
@@ -48,11 +49,18 @@ def test_health_check_is_python_that_asks_for_the_health() -> None:
 
 def test_builder_sees_what_the_wheel_is_made_of_and_no_secret() -> None:
     project, wheel = PROJECT["project"], PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    needed = {"pyproject.toml", "requirements.lock", "requirements-dev.lock", project["readme"], *project["license-files"]}
-    needed |= {path.split("/")[0] for path in [*wheel["packages"], *wheel.get("force-include", {})]}
+    needed = {
+        "pyproject.toml",
+        "requirements.lock",
+        "requirements-dev.lock",
+        project["readme"],
+        *project["license-files"],
+    }
+    needed |= {*wheel["packages"], *wheel.get("force-include", {})}
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert lines[1] == "*"
-    assert {line.removeprefix("!") for line in lines if line.startswith("!")} >= needed
+    seen = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    assert [path for path in needed if not seen & {path, *map(str, PurePath(path).parents)}] == []
     assert not any(line.startswith("!.") for line in lines)
 
 

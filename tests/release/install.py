@@ -20,11 +20,11 @@ def build(target: str, folder: Path, source: Path = ROOT) -> Path:
     return built
 
 
-def install(wheel: Path, folder: Path) -> Path:
+def install(wheel: Path, folder: Path, extra: str) -> Path:
     """Make an empty environment, install the wheel, and tell where the environment's programs are.
 
-    The packages that the wheel requires, with the extra ``embedded``, are links to those of the running environment:
-    what it forgot to require is not there.
+    The packages that the wheel requires with this extra are links to those of the running environment: what it forgot
+    to require is not there.
     """
     venv.create(folder, symlinks=True)
     pip: list[str | Path] = [
@@ -39,7 +39,7 @@ def install(wheel: Path, folder: Path) -> Path:
     subprocess.run([*pip, "install", *options, wheel], check=True, env=variables(folder))
     (site_packages,) = folder.glob("lib/python*/site-packages")
     (installed,) = distributions(path=[str(site_packages)])
-    for package in _required(installed, "embedded"):
+    for package in _required(installed, extra):
         for top in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:
             link = site_packages / top
             if not link.exists():
@@ -53,10 +53,10 @@ def variables(home: Path) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ours} | {"HOME": str(home)}
 
 
-def _required(package: Distribution, *extras: str) -> list[Distribution]:
-    """The packages that one requires with these extras, and those that they require in turn."""
+def _required(project: Distribution, extra: str) -> list[Distribution]:
+    """The packages that the project requires with an extra, and those that they require in turn."""
     found: dict[tuple[str, ...], Distribution] = {}
-    waiting = [(package, extras)]
+    waiting = [(project, (extra,))]
     while waiting:
         package, extras = waiting.pop()
         for requirement in map(Requirement, package.requires or ()):
@@ -65,6 +65,7 @@ def _required(package: Distribution, *extras: str) -> list[Distribution]:
             )
             key = (requirement.name, *sorted(requirement.extras))
             if applies and key not in found:
-                found[key] = distribution(requirement.name)
+                # An extra of ours may hold another one.
+                found[key] = project if requirement.name == project.name else distribution(requirement.name)
                 waiting.append((found[key], tuple(requirement.extras)))
-    return list(found.values())
+    return [package for package in found.values() if package is not project]

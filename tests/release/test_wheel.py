@@ -31,7 +31,13 @@ def release() -> Iterator[Release]:
     # Not in pytest's folder, which is closed to the user that an embedded server runs as.
     with tempfile.TemporaryDirectory(prefix="broadcast-manager-wheel-") as folder:
         wheel = install.build("wheel", Path(folder, "dist"))
-        yield Release(wheel, install.install(wheel, Path(folder, "installed")))
+        yield Release(wheel, install.install(wheel, Path(folder, "installed"), "all"))
+
+
+@pytest.fixture(scope="module")
+def command_line(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """The wheel where only the extra ``cli`` is installed."""
+    return Release(release.wheel, install.install(release.wheel, tmp_path_factory.mktemp("cli") / "installed", "cli"))
 
 
 def run(release: Release, program: str, *arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -63,10 +69,11 @@ def test_checkout_can_not_be_seen_from_the_wheel(release: Release) -> None:
         assert run(release, "python", "-c", f"import {name}").returncode != 0, name
 
 
-def test_operator_upgrades_and_checks_with_the_wheel(release: Release, old_database: str) -> None:
+def test_operator_upgrades_and_checks_with_the_extra_cli_alone(command_line: Release, old_database: str) -> None:
     builds.fill_old_database(old_database)
+    assert run(command_line, "python", "-c", "import fastapi").returncode != 0
 
-    upgraded = run(release, "broadcast-manager", "upgrade", url=old_database)
+    upgraded = run(command_line, "broadcast-manager", "upgrade", url=old_database)
 
     assert (upgraded.returncode, upgraded.stdout) == (0, ""), upgraded.stderr
     for revision in builds.REVISIONS:
@@ -75,7 +82,7 @@ def test_operator_upgrades_and_checks_with_the_wheel(release: Release, old_datab
     assert batches[-1]["created"] == batches[-1]["found"] > 0
     assert find_drift(builds.fingerprint(old_database)) == []
     for command in ("verify", "doctor"):
-        done = run(release, "broadcast-manager", command, url=old_database)
+        done = run(command_line, "broadcast-manager", command, url=old_database)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
