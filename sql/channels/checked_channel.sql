@@ -92,7 +92,8 @@ BEGIN
     IF (
         is_new OR channel.notification_status IS DISTINCT FROM before.notification_status
         OR channel.notification_id IS DISTINCT FROM before.notification_id
-    ) AND channel.notification_status AND coalesce(channel.notification_id, 0) NOT BETWEEN 10000 AND 999999999999999
+    ) AND channel.notification_status::boolean
+        AND coalesce(channel.notification_id::bigint, 0) NOT BETWEEN 10000 AND 999999999999999
     THEN
         problems := '{"notification_id": "must have 5 to 15 digits when notifications are on"}' || problems;
     END IF;

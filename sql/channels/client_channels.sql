@@ -37,7 +37,7 @@ AS $$
             c.client_id,
             c.created_by::text AS created_by,
             broadcast.finite(c.updated_at) AS updated_at,
-            c.notification_status,
+            c.notification_status::boolean AS notification_status,
             c.notification_id::text AS notification_id,
             b.id AS broadcast_id,
             CASE WHEN b.id IS NOT NULL THEN broadcast.broadcast_state(b) END AS state,

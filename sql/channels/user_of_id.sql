@@ -18,8 +18,8 @@ AS $$
     SELECT
         u.username::text,
         u.email::text,
-        coalesce(u.email_verified, FALSE),
-        coalesce(u.is_active, FALSE),
+        coalesce(u.email_verified::boolean, FALSE),
+        coalesce(u.is_active::boolean, FALSE),
         u.created_at::timestamptz,
         u.last_login::timestamptz,
         EXISTS (SELECT FROM broadcast.operators AS o WHERE o.user_id = u.user_id)
