@@ -133,8 +133,8 @@ BEFORE INSERT ON public.broadcast_manager
 FOR EACH ROW
 WHEN (
     substr(uuid_send(NEW.id), 1, 8) IS DISTINCT FROM int8send(
-        (date_part('epoch', now()) * 1000000)::bigint / 1000 << 16 | 32768
-        | (date_part('epoch', now()) * 1000000)::bigint % 1000 << 2
+        ((date_part('epoch', now()) * 1000000)::bigint / 1000 << 16) | 32768
+        | ((date_part('epoch', now()) * 1000000)::bigint % 1000 << 2)
     )
 )
 EXECUTE FUNCTION broadcast.take_over_auto_created_row();

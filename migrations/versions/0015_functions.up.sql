@@ -111,7 +111,8 @@ AS $$
     SELECT CASE
         WHEN b.last_manual_trigger_time > clock_timestamp() - s.manual_trigger_interval
             THEN ceil(extract(
-                EPOCH FROM least(b.last_manual_trigger_time, clock_timestamp()) + s.manual_trigger_interval - clock_timestamp()
+                EPOCH FROM least(b.last_manual_trigger_time, clock_timestamp())
+                + s.manual_trigger_interval - clock_timestamp()
             ))::integer
         ELSE 0
     END
@@ -226,7 +227,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.request_broadcast(uuid, uuid) IS
-'Makes a client''s broadcast due now, tells the workers and gives its pair; refused when it is off, being sent, or too soon.';
+'Makes a client''s broadcast due now, wakes the workers and gives its pair; refused when off, being sent or too soon.';
 REVOKE ALL ON FUNCTION broadcast.request_broadcast(uuid, uuid) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.reactivate_broadcast(broadcast_id uuid, client_id uuid)
@@ -252,7 +253,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid) IS
-'Switches a client''s broadcast on again and forgets its failures in a row; gives its pair. What is overdue goes out next.';
+'Switches a client''s broadcast on again, forgets its failures in a row and gives its pair; it goes out if overdue.';
 REVOKE ALL ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.claim_due_broadcasts(worker text, max_count integer)
@@ -268,10 +269,11 @@ AS $$
             AND b.next_send_time <= now()
             AND (
                 b.broadcast_status IN ('pending', 'completed', 'failed')
-                -- Nobody is sending it: an older scheduler ended in mid-send, or the row was restored without its delivery.
+                -- Nobody is sending it: an older scheduler died, or the row was restored without its delivery.
                 OR (
                     b.broadcast_status = 'in_progress'
-                    AND coalesce(b.updated_at, '-infinity') < now() - (SELECT s.claim_lease FROM broadcast.settings AS s)
+                    AND coalesce(b.updated_at, '-infinity')
+                    < now() - (SELECT s.claim_lease FROM broadcast.settings AS s)
                     AND NOT EXISTS (
                         SELECT FROM broadcast.deliveries AS d
                         WHERE d.broadcast_id = b.id AND d.finished_at IS NULL
@@ -422,7 +424,8 @@ BEGIN
         -- The lock on this one row also keeps two workers from giving one chat the same time.
         SELECT greatest(bot.next_slot, slot) INTO slot FROM broadcast.bot_slot AS bot FOR UPDATE;
         UPDATE broadcast.bot_slot
-        SET next_slot = slot + coalesce(interval '1 second' / settings.messages_per_second::double precision, interval '0');
+        SET next_slot = slot
+            + coalesce(interval '1 second' / settings.messages_per_second::double precision, interval '0');
         SELECT greatest(slot, max(p.send_at) + settings.chat_interval) INTO slot
         FROM broadcast.delivery_parts AS p
         WHERE p.chat_id = to_chat AND p.send_at > slot - settings.chat_interval;
@@ -450,7 +453,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.intend_part(bigint, text, text) IS
-'Notes that a worker is about to send this part and gives what to send, where, and not before when; nothing when it must not.';
+'Records that a worker is about to send this part; gives what to send, where and not before when, or nothing.';
 REVOKE ALL ON FUNCTION broadcast.intend_part(bigint, text, text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.record_part(
@@ -490,7 +493,10 @@ BEGIN
         UPDATE public.broadcast_manager AS b
         SET last_open_message_id = CASE part WHEN 'open' THEN record_part.message_id ELSE b.last_open_message_id END,
             last_open_message_sent_at = CASE part WHEN 'open' THEN now() ELSE b.last_open_message_sent_at END,
-            last_closed_message_id = CASE part WHEN 'closed' THEN record_part.message_id ELSE b.last_closed_message_id END,
+            last_closed_message_id = CASE part
+                WHEN 'closed' THEN record_part.message_id
+                ELSE b.last_closed_message_id
+            END,
             last_closed_message_sent_at = CASE part WHEN 'closed' THEN now() ELSE b.last_closed_message_sent_at END
         FROM broadcast.deliveries AS d
         WHERE d.id = record_part.delivery_id AND d.worker IS NULL AND b.id = d.broadcast_id;
@@ -502,7 +508,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval) IS
-'Notes what became of a part: sent with its message id, failed with the reason, or unknown; retry_after holds all workers back.';
+'Records a part''s outcome: sent with its message id, failed with the reason, or unknown; retry_after holds all back.';
 REVOKE ALL ON FUNCTION broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.finish_broadcast(delivery_id bigint, worker text)
@@ -617,7 +623,8 @@ BEGIN
             stored.last_error_time := now();
             -- If it was switched off while it was being sent, it stays off, and the reason stays.
             result := CASE
-                WHEN stored.is_active AND stored.consecutive_failures >= settings.max_consecutive_failures THEN 'switched_off'
+                WHEN stored.is_active AND stored.consecutive_failures >= settings.max_consecutive_failures
+                    THEN 'switched_off'
                 ELSE 'failed'
             END;
             delivery.outcome := CASE WHEN result = 'switched_off' OR stored.is_active IS NOT TRUE THEN 'failed' END;
@@ -654,7 +661,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.finish_broadcast(bigint, text) IS
-'Ends a worker''s claim by what became of the parts: sent, unknown, failed, switched_off, released, channel_gone or lost.';
+'Ends a worker''s claim by its parts'' outcomes: sent, unknown, failed, switched_off, released, channel_gone or lost.';
 REVOKE ALL ON FUNCTION broadcast.finish_broadcast(bigint, text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.release_expired_claims()
@@ -697,7 +704,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     -- Reasons of broadcasts that are on again or gone.
     DELETE FROM broadcast.switched_off AS s
-    WHERE NOT EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = s.broadcast_id AND b.is_active IS NOT TRUE);
+    WHERE NOT EXISTS (
+        SELECT FROM public.broadcast_manager AS b
+        WHERE b.id = s.broadcast_id AND b.is_active IS NOT TRUE
+    );
     WITH forgotten AS (
         DELETE FROM broadcast.deliveries AS d
         USING broadcast.settings AS s
@@ -714,7 +724,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION broadcast.forget_old_deliveries() IS
-'Deletes finished deliveries older than the settings keep them, but for those whose messages still stand and are to be replaced.';
+'Deletes finished deliveries older than the settings keep them, except those whose messages are still to be replaced.';
 REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.checked_channel(channel public.main_clients_database, fields jsonb)
@@ -811,7 +821,8 @@ BEGIN
     IF (
         is_new OR channel.notification_status IS DISTINCT FROM before.notification_status
         OR channel.notification_id IS DISTINCT FROM before.notification_id
-    ) AND channel.notification_status AND coalesce(channel.notification_id, 0) NOT BETWEEN 10000 AND 999999999999999
+    ) AND channel.notification_status::boolean
+        AND coalesce(channel.notification_id::bigint, 0) NOT BETWEEN 10000 AND 999999999999999
     THEN
         problems := '{"notification_id": "must have 5 to 15 digits when notifications are on"}' || problems;
     END IF;
@@ -1069,7 +1080,7 @@ AS $$
             c.client_id,
             c.created_by::text AS created_by,
             broadcast.finite(c.updated_at) AS updated_at,
-            c.notification_status,
+            c.notification_status::boolean AS notification_status,
             c.notification_id::text AS notification_id,
             b.id AS broadcast_id,
             CASE WHEN b.id IS NOT NULL THEN broadcast.broadcast_state(b) END AS state,
@@ -1116,8 +1127,8 @@ AS $$
     SELECT
         u.username::text,
         u.email::text,
-        coalesce(u.email_verified, FALSE),
-        coalesce(u.is_active, FALSE),
+        coalesce(u.email_verified::boolean, FALSE),
+        coalesce(u.is_active::boolean, FALSE),
         u.created_at::timestamptz,
         u.last_login::timestamptz,
         EXISTS (SELECT FROM broadcast.operators AS o WHERE o.user_id = u.user_id)

@@ -7,8 +7,8 @@ AS $$
     -- A UUID of version 8 laid out like version 7: milliseconds since 1970 in 48 bits, the version in 4, and the
     -- microseconds within the millisecond in the next 12. The trigger take_over_auto_created_row spells out the same.
     SELECT int8send(
-        (date_part('epoch', now()) * 1000000)::bigint / 1000 << 16 | 32768
-        | (date_part('epoch', now()) * 1000000)::bigint % 1000 << 2
+        ((date_part('epoch', now()) * 1000000)::bigint / 1000 << 16) | 32768
+        | ((date_part('epoch', now()) * 1000000)::bigint % 1000 << 2)
     );
 $$;
 
