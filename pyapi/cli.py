@@ -28,7 +28,7 @@ from pyapi.checks.backfill import backfill, channels_of_client, count_missing
 from pyapi.checks.drift import find_drift, read_fingerprint
 from pyapi.checks.violations import find_violations
 from pyapi.database_url import DatabaseUrlError, connection_options, database_url
-from pyapi.logs import milliseconds_since
+from pyapi.log_events import milliseconds_since
 from pyapi.upgrade import progress
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ import os
 from typing import Any
 
 import psycopg
-import sqlalchemy
 from psycopg.conninfo import conninfo_to_dict
 
 # What a URL says itself goes before this.
@@ -72,6 +71,9 @@ def sqlalchemy_url(url: str) -> str:
     Raises:
         DatabaseUrlInvalid: as libpq_url.
     """
+    # Here alone: a program that uses psycopg only has no SQLAlchemy.
+    from sqlalchemy import URL
+
     query = _parameters(libpq_url(url))
     in_front = {"username": "user", "password": "password", "database": "dbname"}
     parts = {name: query.pop(key) for name, key in in_front.items() if key in query}
@@ -80,7 +82,7 @@ def sqlalchemy_url(url: str) -> str:
         parts["host"] = query.pop("host")
     one_port = "host" in parts and query.get("port", "").isdecimal()
     port = int(query.pop("port")) if one_port else None
-    built = sqlalchemy.URL.create("postgresql+psycopg", **parts, port=port, query=query)
+    built = URL.create("postgresql+psycopg", **parts, port=port, query=query)
     return built.render_as_string(hide_password=False)
 
 

@@ -1,7 +1,7 @@
 """Typed exceptions for what the database refuses.
 
 Which exception it is follows from SQLSTATE, table and constraint name, never from a message's text.
-The names are those of sql/constraints/; the codes of class BM are the project's own. Each exception has
+The names are those of sql/rule/; the codes of class BM are the project's own. Each exception has
 a ``code``, the short name by which logs and the API tell it.
 """
 
@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import psycopg
-from sqlalchemy.exc import DBAPIError
 
 
 class RuleError(Exception):
@@ -242,8 +241,9 @@ def typed_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (psycopg.Error, DBAPIError) as error:
-        original = error.orig if isinstance(error, DBAPIError) else error
+    except Exception as error:
+        # SQLAlchemy has the driver's error in its own.
+        original = getattr(error, "orig", error)
         if not isinstance(original, psycopg.Error):
             raise
         diag = original.diag

@@ -6,16 +6,12 @@ What the libraries log by way of the standard library (uvicorn, the pool of conn
 import logging
 import re
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
-
-from pyapi.errors import BroadcastError, RuleError, typed_errors
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -30,9 +26,6 @@ _COMMON: list[Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso"),
 ]
-
-# Who uses pyapi as a library sees its log where they configure one, and only there.
-logging.getLogger("pyapi").addHandler(logging.NullHandler())
 
 
 class _Stderr(logging.Handler):
@@ -80,43 +73,6 @@ def configure() -> None:
     )
 
 
-def library_logger(name: str) -> BoundLogger:
-    """A logger for what others call in their own programs: silent until they configure the standard library's logging.
-
-    Args:
-        name: the module's.
-    """
-    logger: BoundLogger = structlog.wrap_logger(
-        logging.getLogger(name),
-        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],
-        wrapper_class=BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    return logger
-
-
-@contextmanager
-def failures_logged(log: BoundLogger, action: str) -> Iterator[None]:
-    """Log what the database refuses, as a failure of the channel or of the broadcast, and raise it typed.
-
-    Args:
-        log: where; the fields that tell of what, such as client_id, are bound to it.
-        action: what was to be done.
-
-    Raises:
-        RuleError: one of its subclasses, as typed_errors().
-    """
-    began = time.monotonic()
-    try:
-        with typed_errors():
-            yield
-    except RuleError as error:
-        event = "broadcast.failed" if isinstance(error, BroadcastError) else "channel.failed"
-        duration = milliseconds_since(began)
-        log.warning(event, action=action, code=error.code, sqlstate=error.sqlstate, duration_ms=duration)
-        raise
-
-
 def retry_logged(event: str, **fields: Any) -> "Callable[[RetryCallState], None]":
     """A warning before each repetition, for tenacity's ``before_sleep``.
 
@@ -131,11 +87,6 @@ def retry_logged(event: str, **fields: Any) -> "Callable[[RetryCallState], None]
         structlog.get_logger().warning(event, **about, **fields)
 
     return before_sleep
-
-
-def milliseconds_since(began: float) -> float:
-    """For duration_ms: since a moment of time.monotonic(), to a tenth."""
-    return round((time.monotonic() - began) * 1000, 1)
 
 
 def _event_beside_the_sentence(_: WrappedLogger, __: str, event_dict: EventDict) -> EventDict:

@@ -2,8 +2,10 @@
 
 import re
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
-import sqlalchemy
+if TYPE_CHECKING:
+    import sqlalchemy
 
 _NAME = re.compile(r"^-- name:(.*)$", re.MULTILINE)
 _PARAMETER = re.compile(r"%\((\w+)\)s")
@@ -42,10 +44,12 @@ def _statement(text: str) -> str:
 QUERIES = parse_queries(files("pyapi").joinpath("queries.sql").read_text(encoding="utf-8"))
 
 
-def sqlalchemy_query(name: str) -> sqlalchemy.TextClause:
+def sqlalchemy_query(name: str) -> "sqlalchemy.TextClause":
     """The named query for SQLAlchemy, its ``%(x)s`` parameters written ``:x``.
 
     Raises:
         KeyError: there is no query of this name.
     """
-    return sqlalchemy.text(_PARAMETER.sub(r":\1", QUERIES[name]))
+    from sqlalchemy import text
+
+    return text(_PARAMETER.sub(r":\1", QUERIES[name]))

@@ -113,7 +113,6 @@ CALL broadcast.backfill_broadcasts(
 SELECT TRUE AS found
 WHERE to_regclass('broadcast.integrity_violations') IS NOT NULL;
 
-
 -- name: password_hash_of
 -- Whom a name signs in as, and the hash of the password; one row or none.
 SELECT
@@ -125,30 +124,34 @@ FROM broadcast.password_hash_of(CAST(%(username)s AS text)) AS h;
 -- The user of an id; one row or none.
 SELECT
     CAST(%(user_id)s AS uuid) AS user_id,
-    u.*
+    u.username,
+    u.email,
+    u.email_verified,
+    u.is_active,
+    u.created_at,
+    u.last_login,
+    u.is_operator
 FROM broadcast.user_of_id(CAST(%(user_id)s AS uuid)) AS u;
 
 -- name: record_login
 -- Notes that a user has just signed in.
 SELECT broadcast.record_login(CAST(%(user_id)s AS uuid));
 
--- name: max_channels
--- As many channels as one client may register.
-SELECT s.max_channels_per_client
-FROM broadcast.settings AS s;
-
 -- name: channels_of_client
--- A client's channels, each with its broadcast; NULL there where a row is missing.
-SELECT
-    CAST(%(client_id)s AS uuid) AS client_id,
-    c.*
-FROM broadcast.client_channels(CAST(%(client_id)s AS uuid)) AS c;
+-- A client's channels, each with its broadcast; NULL there where a row is missing. One JSON text.
+SELECT CAST(broadcast.client_channels(CAST(%(client_id)s AS uuid)) AS text);
 
--- name: own_channel
--- The closed id of the one channel of the client that is meant; the database refuses any other.
-SELECT broadcast.own_channel(
+-- name: read_channel
+-- The JSON text of the one channel of the client that is meant; the database refuses any other. A LEFT JOIN, so that
+-- own_channel() is asked in any case. A client has few channels: the list is one place to read a channel from.
+SELECT CAST(c.channel AS text)
+FROM broadcast.own_channel(
     CAST(%(client_id)s AS uuid), CAST(%(open_channel_id)s AS text), CAST(%(closed_channel_id)s AS text)
-);
+) AS own (closed_channel_id)
+LEFT JOIN json_array_elements(broadcast.client_channels(CAST(%(client_id)s AS uuid)) -> 'channels') AS c (channel)
+    ON
+        c.channel ->> 'open_channel_id' = CAST(%(open_channel_id)s AS text)
+        AND c.channel ->> 'closed_channel_id' = own.closed_channel_id;
 
 -- name: register_channel
 -- Registers a channel and gives the broadcast_id that the database made for it.
@@ -189,7 +192,23 @@ FROM broadcast.reactivate_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(clien
 -- A client's own broadcast; the database refuses any other.
 SELECT
     CAST(%(broadcast_id)s AS uuid) AS broadcast_id,
-    b.*
+    b.open_channel_id,
+    b.closed_channel_id,
+    b.broadcast_status,
+    b.state,
+    b.off_reason,
+    b.retry_after_seconds,
+    b.is_active,
+    b.next_send_time,
+    b.last_sent_time,
+    b.last_manual_trigger_time,
+    b.manual_trigger_count,
+    b.total_broadcasts,
+    b.successful_broadcasts,
+    b.failed_broadcasts,
+    b.consecutive_failures,
+    b.last_error_message,
+    b.last_error_time
 FROM broadcast.client_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
 
 -- name: rule_parts
@@ -229,12 +248,27 @@ ORDER BY s.count DESC, s.state;
 
 -- name: recent_failures
 -- The broadcasts whose last send failed, the latest first; for operators.
-SELECT f.*
+SELECT
+    f.broadcast_id,
+    f.username,
+    f.open_channel_id,
+    f.open_channel_title,
+    f.consecutive_failures,
+    f.last_error_message,
+    f.last_error_time
 FROM broadcast.recent_failures(CAST(%(operator_id)s AS uuid), CAST(%(max_count)s AS integer)) AS f;
 
 -- name: first_integrity_violations
 -- What breaks the rule now, worst first, as many rows as asked; for operators.
-SELECT v.*
+SELECT
+    v.check_name,
+    v.severity,
+    v.client_id,
+    v.open_channel_id,
+    v.closed_channel_id,
+    v.broadcast_id,
+    v.detail,
+    v.remedy
 FROM broadcast.first_integrity_violations(CAST(%(operator_id)s AS uuid), CAST(%(max_count)s AS integer)) AS v;
 
 -- name: integrity_violation_count
@@ -274,7 +308,22 @@ SELECT broadcast.record_message_deleted(CAST(%(chat_id)s AS text), CAST(%(messag
 -- name: intend_part
 -- Notes that a part is about to be sent; what to send, and in how many seconds by the database's clock. None: do not send.
 SELECT
-    i.*,
+    i.attempt,
+    i.send_at,
+    i.chat_id,
+    i.open_channel_id,
+    i.open_channel_title,
+    i.open_channel_description,
+    i.closed_channel_id,
+    i.closed_channel_title,
+    i.closed_channel_description,
+    i.closed_channel_donation_message,
+    i.sub_1_price,
+    i.sub_1_time,
+    i.sub_2_price,
+    i.sub_2_time,
+    i.sub_3_price,
+    i.sub_3_time,
     CAST(greatest(extract(EPOCH FROM i.send_at - clock_timestamp()), 0) AS float8) AS wait_seconds,
     CAST(extract(EPOCH FROM s.claim_lease) AS float8) AS lease_seconds
 FROM broadcast.intend_part(

@@ -7,26 +7,29 @@ The functions take a psycopg connection, a SQLAlchemy connection or session, or 
 connection, for which they return what is to be awaited.
 """
 
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from uuid import UUID
 
-import sqlalchemy
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import scalar_row
-from sqlalchemy.orm import Session
 
 from pyapi.channel import Channel
 from pyapi.errors import BroadcastNotFound
-from pyapi.logs import failures_logged, library_logger, milliseconds_since
+from pyapi.log_events import EventLogger, failures_logged, milliseconds_since
 from pyapi.queries import QUERIES, sqlalchemy_query
 
-log = library_logger(__name__)
+if TYPE_CHECKING:
+    import sqlalchemy
+    from sqlalchemy.orm import Session
 
-SyncConnection: TypeAlias = Connection[Any] | sqlalchemy.Connection | Session
+log = EventLogger(__name__)
+
+SyncConnection: TypeAlias = "Connection[Any] | sqlalchemy.Connection | Session"
 
 
 @overload
@@ -34,7 +37,7 @@ def read_broadcast_id(conn: SyncConnection, open_channel_id: str, closed_channel
 @overload
 def read_broadcast_id(conn: AsyncConnection[Any], open_channel_id: str, closed_channel_id: str) -> Awaitable[UUID]: ...
 def read_broadcast_id(
-    conn: SyncConnection | AsyncConnection[Any], open_channel_id: str, closed_channel_id: str
+    conn: "SyncConnection | AsyncConnection[Any]", open_channel_id: str, closed_channel_id: str
 ) -> UUID | Awaitable[UUID]:
     """Read the broadcast_id of a channel pair.
 
@@ -59,7 +62,7 @@ def read_broadcast_id(
 def insert_channel(conn: SyncConnection, channel: Channel) -> UUID: ...
 @overload
 def insert_channel(conn: AsyncConnection[Any], channel: Channel) -> Awaitable[UUID]: ...
-def insert_channel(conn: SyncConnection | AsyncConnection[Any], channel: Channel) -> UUID | Awaitable[UUID]:
+def insert_channel(conn: "SyncConnection | AsyncConnection[Any]", channel: Channel) -> UUID | Awaitable[UUID]:
     """Insert a channel and return the broadcast_id that the database gave it.
 
     On a psycopg connection INSERT and read-back are one round trip (a BEGIN that psycopg has to
@@ -123,26 +126,31 @@ async def _insert_async(conn: AsyncConnection[Any], channel: Channel) -> UUID:
         return created(await read.fetchone())
 
 
-def _read_sqlalchemy(conn: sqlalchemy.Connection, pair: dict[str, str]) -> UUID:
+def _read_sqlalchemy(conn: "sqlalchemy.Connection", pair: dict[str, str]) -> UUID:
     with _reading_back(pair) as read_back:
         return read_back(conn.scalar(sqlalchemy_query("read_broadcast_id"), pair))
 
 
-def _insert_sqlalchemy(conn: sqlalchemy.Connection, channel: Channel) -> UUID:
+def _insert_sqlalchemy(conn: "sqlalchemy.Connection", channel: Channel) -> UUID:
     pair = _pair(channel)
     with _inserting(channel, pair) as created:
         conn.execute(sqlalchemy_query("insert_channel"), {"channel": channel.as_json()})
         return created(conn.scalar(sqlalchemy_query("read_broadcast_id"), pair))
 
 
-def _sqlalchemy_connection(conn: sqlalchemy.Connection | Session) -> sqlalchemy.Connection:
-    if isinstance(conn, Session):
-        # As the session does before queries of its own: an owner just added is meant to count.
-        if conn.autoflush:
-            conn.flush()
-        return conn.connection()
-    if isinstance(conn, sqlalchemy.Connection):
-        return conn
+def _sqlalchemy_connection(conn: "sqlalchemy.Connection | Session") -> "sqlalchemy.Connection":
+    # Who hands over a connection of SQLAlchemy's has imported it; nobody else needs it.
+    if "sqlalchemy" in sys.modules:
+        from sqlalchemy import Connection as SQLAlchemyConnection
+        from sqlalchemy.orm import Session
+
+        if isinstance(conn, Session):
+            # As the session does before queries of its own: an owner just added is meant to count.
+            if conn.autoflush:
+                conn.flush()
+            return conn.connection()
+        if isinstance(conn, SQLAlchemyConnection):
+            return conn
     raise TypeError(f"not a psycopg or SQLAlchemy connection or session: {type(conn).__name__}")
 
 

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -12,21 +12,29 @@ from psycopg.rows import dict_row
 from structlog.stdlib import BoundLogger
 
 from pyapi.errors import BroadcastUnknown
-from pyapi.logs import failures_logged, milliseconds_since
+from pyapi.log_events import failures_logged, milliseconds_since
 from pyapi.queries import QUERIES
 
 log = structlog.get_logger()
 
+# sql/delivery/broadcast_state.sql and off_reason.sql.
+StateName: TypeAlias = Literal["off", "sending", "queued", "failed", "unknown", "sent", "skipped", "scheduled"]
+OffReason: TypeAlias = Literal["failures", "owner", "operator", "other"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class BroadcastStatus:
-    """How a broadcast stands; state is broadcast_state()'s, retry_after_seconds 0 when it may be triggered now."""
+    """How a broadcast stands: state in one word, and why it is off where it is.
+
+    retry_after_seconds is 0 when it may be triggered now.
+    """
 
     broadcast_id: UUID
     open_channel_id: str
     closed_channel_id: str
     broadcast_status: str | None
-    state: str
+    state: StateName
+    off_reason: OffReason | None
     retry_after_seconds: int
     is_active: bool | None
     next_send_time: datetime | None

@@ -1,97 +1,38 @@
 """A client's channels: list, read, register, change, delete. Each call is one statement, committed by itself."""
 
 import time
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import structlog
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import scalar_row
 from structlog.stdlib import BoundLogger
 
 from pyapi.channels.accounts import User
 from pyapi.channels.fields import ChannelChanges, ChannelRegistration, to_json
-from pyapi.errors import BroadcastNotFound, ChannelNotFound
-from pyapi.logs import failures_logged, milliseconds_since
+from pyapi.errors import BroadcastNotFound
+from pyapi.log_events import failures_logged, milliseconds_since
 from pyapi.queries import QUERIES
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChannelRow:
-    """One channel and its broadcast; broadcast_id and what follows it is None where the row is missing.
+async def list_channels(conn: AsyncConnection[Any], client_id: UUID) -> str:
+    """The client's channels by title, how many there are and may be, as broadcast.client_channels() writes them.
 
-    Prices are in US dollars, times of the tiers in days; state is broadcast_state()'s, and retry_after_seconds
-    tells how long the next manual trigger has to wait (0: not at all).
-    """
-
-    open_channel_id: str
-    open_channel_title: str | None
-    open_channel_description: str | None
-    closed_channel_id: str
-    closed_channel_title: str | None
-    closed_channel_description: str | None
-    closed_channel_donation_message: str
-    tier_count: int
-    sub_1_price: Decimal
-    sub_1_time: int
-    sub_2_price: Decimal | None
-    sub_2_time: int | None
-    sub_3_price: Decimal | None
-    sub_3_time: int | None
-    client_wallet_address: str
-    client_payout_currency: str
-    client_payout_network: str
-    payout_strategy: str | None
-    payout_threshold_usd: Decimal | None
-    payout_threshold_updated_at: datetime | None
-    client_id: UUID
-    created_by: str | None
-    updated_at: datetime | None
-    notification_status: bool
-    notification_id: int | None
-    broadcast_id: UUID | None
-    state: str | None
-    retry_after_seconds: int | None
-    is_active: bool | None
-    next_send_time: datetime | None
-    last_sent_time: datetime | None
-    total_broadcasts: int | None
-    successful_broadcasts: int | None
-    failed_broadcasts: int | None
-    consecutive_failures: int | None
-    last_error_message: str | None
-    last_error_time: datetime | None
-    last_manual_trigger_time: datetime | None
-
-
-async def list_channels(conn: AsyncConnection[Any], client_id: UUID) -> list[ChannelRow]:
-    """The client's channels by title.
+    Returns:
+        JSON text, for the API as it is; parse_channels() reads it.
 
     Raises:
         psycopg.Error: the database did not answer.
     """
-    async with conn.cursor(row_factory=class_row(ChannelRow)) as cursor:
-        await cursor.execute(QUERIES["channels_of_client"], {"client_id": client_id})
-        return await cursor.fetchall()
-
-
-async def max_channels(conn: AsyncConnection[Any]) -> int:
-    """As many channels as one client may register (broadcast.settings).
-
-    Raises:
-        psycopg.Error: the database did not answer.
-    """
-    return int(await _scalar(conn, "max_channels", {}) or 0)
+    return str(await _scalar(conn, "channels_of_client", {"client_id": client_id}))
 
 
 async def read_channel(
     conn: AsyncConnection[Any], client_id: UUID, open_channel_id: str, closed_channel_id: str | None = None
-) -> ChannelRow:
+) -> str:
     """The client's channel of this open id.
 
     Args:
@@ -99,6 +40,9 @@ async def read_channel(
         client_id: whose channel it must be.
         open_channel_id: Telegram id of the open channel.
         closed_channel_id: which one, where the client has several with this open id.
+
+    Returns:
+        JSON text, for the API as it is; parse_channel() reads it.
 
     Raises:
         ChannelNotFound: there is none.
@@ -108,12 +52,7 @@ async def read_channel(
     """
     pair = _pair(client_id, open_channel_id, closed_channel_id)
     with failures_logged(_about(client_id, open_channel_id, closed_channel_id), "read"):
-        own_closed_channel_id = await _scalar(conn, "own_channel", pair)
-        # A client has ten of them at most: the list is one index look-up, and one place to read a channel from.
-        for channel in await list_channels(conn, client_id):
-            if (channel.open_channel_id, channel.closed_channel_id) == (open_channel_id, own_closed_channel_id):
-                return channel
-        raise ChannelNotFound(f"there is no channel {open_channel_id}")
+        return str(await _scalar(conn, "read_channel", pair))
 
 
 async def register_channel(conn: AsyncConnection[Any], user: User, channel: ChannelRegistration) -> UUID:

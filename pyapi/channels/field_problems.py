@@ -3,12 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pyapi.channels.fields import CHANNEL_ID, NO_NUL
+from pyapi.channels.fields import PATTERN_PROBLEMS
 
-_PATTERNS = {
-    CHANNEL_ID: "must begin with -100 and have 10 to 14 characters",
-    NO_NUL: "must not hold the character NUL",
-}
 _TYPES = {
     "missing": "is required",
     "json_invalid": "must be valid JSON",
@@ -41,8 +37,8 @@ def field_problems(errors: Iterable[Mapping[str, Any]], skip: int = 0) -> dict[s
 def _sentence(error: Mapping[str, Any]) -> str:
     context = error.get("ctx") or {}
     match error["type"]:
-        case "string_pattern_mismatch" if context["pattern"] in _PATTERNS:
-            return _PATTERNS[str(context["pattern"])]
+        case "string_pattern_mismatch" if context["pattern"] in PATTERN_PROBLEMS:
+            return PATTERN_PROBLEMS[str(context["pattern"])]
         case "string_too_long":
             return f"must have {context['max_length']} characters at most"
         case "value_error":

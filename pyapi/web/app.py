@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -18,11 +18,13 @@ from pyapi.pool import make_pool
 from pyapi.settings import Settings
 from pyapi.web.api import auth, broadcasts, channels, execute, health
 from pyapi.web.dashboard import install_dashboard
+from pyapi.web.dashboard.failures import page_of_failure
 from pyapi.web.failures import answer_failure
 from pyapi.web.listener import Changes
 from pyapi.web.login_limit import LoginLimit, LoginRateLimited
 from pyapi.web.middleware.body_limit import BodyLimitMiddleware
 from pyapi.web.middleware.request_log import RequestLog
+from pyapi.web.middleware.security_headers import add_security_headers
 from pyapi.web.tokens import TokenInvalid
 from pyapi.worker.settings import WorkerSettings
 
@@ -39,6 +41,14 @@ _FAILURES: tuple[type[Exception], ...] = (
     UnicodeEncodeError,
     Exception,
 )
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    answer = answer_failure if request.url.path.startswith("/api/") else page_of_failure
+    response = await answer(request, error)
+    # What nobody expected is answered outside of all middleware.
+    add_security_headers(response.headers, request.url.path)
+    return response
 
 
 class _Application(FastAPI):
@@ -99,5 +109,7 @@ def create_app(settings: Settings, delivery: WorkerSettings | None = None) -> Fa
         )
     for router in (auth.router, channels.router, broadcasts.router, execute.router, health.router):
         app.include_router(router, prefix="/api")
-    install_dashboard(app, _FAILURES, answer_failure)
+    install_dashboard(app)
+    for failure in _FAILURES:
+        app.add_exception_handler(failure, _answer)
     return app

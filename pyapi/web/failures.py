@@ -110,7 +110,13 @@ def failure_of(error: Exception) -> Failure:
             return _too_soon("login_rate_limited", "Too many attempts to sign in", error.retry_after_seconds)
         case psycopg.OperationalError() | psycopg.InterfaceError() | pg.ReadOnlySqlTransaction():
             return DATABASE_UNAVAILABLE
-        case pg.UndefinedTable() | pg.UndefinedFunction() | pg.UndefinedColumn() | pg.InsufficientPrivilege():
+        case (
+            pg.InvalidSchemaName()
+            | pg.UndefinedTable()
+            | pg.UndefinedFunction()
+            | pg.UndefinedColumn()
+            | pg.InsufficientPrivilege()
+        ):
             return DATABASE_NOT_READY
         case psycopg.DataError() | UnicodeEncodeError():
             return _invalid({"body": "holds text that the database can not store"})

@@ -18,7 +18,7 @@ from psycopg.rows import class_row
 from structlog.contextvars import bind_contextvars
 
 from pyapi.channels.messages import Part, broadcast_messages
-from pyapi.logs import milliseconds_since
+from pyapi.log_events import milliseconds_since
 from pyapi.metrics import CLAIMS, CLAIMS_ENDED, PART_SECONDS
 from pyapi.pool import connection
 from pyapi.queries import QUERIES

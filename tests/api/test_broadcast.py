@@ -44,6 +44,7 @@ def test_a_new_broadcast_is_queued_and_has_no_history(person: Person, broadcast_
         "closed_channel_id": channel["closed_channel_id"],
         "broadcast_status": "pending",
         "state": "queued",
+        "off_reason": None,
         "is_active": True,
         "last_sent_time": None,
         "last_manual_trigger_time": None,

@@ -60,6 +60,7 @@ def test_a_channel_reads_as_it_was_registered(person: Person) -> None:
     threshold_updated_at = datetime.fromisoformat(body.pop("payout_threshold_updated_at"))
     assert updated_at.utcoffset() is not None
     assert threshold_updated_at.utcoffset() is not None
+    assert datetime.fromisoformat(body.pop("next_send_time")).utcoffset() is not None
     assert body == {
         **channel,
         "sub_3_price": None,
@@ -68,6 +69,18 @@ def test_a_channel_reads_as_it_was_registered(person: Person) -> None:
         "client_id": str(person.user_id),
         "created_by": person.username,
         "broadcast_id": broadcast_id,
+        "state": "queued",
+        "off_reason": None,
+        "retry_after_seconds": 0,
+        "is_active": True,
+        "last_sent_time": None,
+        "total_broadcasts": 0,
+        "successful_broadcasts": 0,
+        "failed_broadcasts": 0,
+        "consecutive_failures": 0,
+        "last_error_message": None,
+        "last_error_time": None,
+        "last_manual_trigger_time": None,
     }
 
 
@@ -308,4 +321,4 @@ def test_a_channel_that_the_live_rules_allow_is_found_by_its_short_id(
 ) -> None:
     databases.add_channel(owner_conn, person.user_id, "12345", "-54321")
     body = person.http.get("/api/channels/12345").json()
-    assert (body["closed_channel_id"], UUID(body["broadcast_id"]).version) == ("-54321", 4)
+    assert (body["closed_channel_id"], UUID(body["broadcast_id"]).version) == ("-54321", 8)

@@ -21,14 +21,16 @@ def api_conn(world: World) -> Iterator[psycopg.Connection[Any]]:
 def test_the_role_writes_no_table(api_conn: psycopg.Connection[Any], owner_conn: psycopg.Connection[Any]) -> None:
     add_channel(owner_conn, add_user(owner_conn))
     tables = owner_conn.execute(
-        "SELECT c.relname, min(a.attname) FROM pg_class AS c"
+        "SELECT n.nspname, c.relname, min(a.attname) FROM pg_class AS c"
+        " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
         " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0"
-        " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') GROUP BY c.relname"
+        " WHERE n.nspname IN ('public', 'broadcast') AND c.relkind IN ('r', 'p') GROUP BY n.nspname, c.relname"
     ).fetchall()
-    names = {name for name, _ in tables}
-    assert {"registered_users", "main_clients_database", "broadcast_manager", "broadcast.settings"} <= names
-    for name, column in tables:
-        table = sql.Identifier("public", name)
+    names = {f"{schema}.{name}" for schema, name, _ in tables}
+    assert {"public.registered_users", "public.main_clients_database", "public.broadcast_manager"} <= names
+    assert {"broadcast.settings", "broadcast.deliveries", "broadcast.switched_off"} <= names
+    for schema, name, column in tables:
+        table = sql.Identifier(schema, name)
         for statement in (
             sql.SQL("INSERT INTO {} DEFAULT VALUES").format(table),
             sql.SQL("UPDATE {} SET {} = DEFAULT").format(table, sql.Identifier(column)),

@@ -63,7 +63,7 @@ def test_database_that_comes_late_is_tried_again(
             async with asyncio.timeout(_END_SECONDS), changes.listening():
                 assert await watcher.changed()
 
-    monkeypatch.setattr("pyapi.web.listener._say_why", allow)
+    monkeypatch.setattr("pyapi.listen.retry_logged", lambda *_, **__: allow)
     owner_conn.execute(f"REVOKE CONNECT ON DATABASE {database} FROM PUBLIC")
     asyncio.run(watch())
     assert len(refused) == 1

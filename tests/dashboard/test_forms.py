@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.api.calls import PASSWORD
-from tests.dashboard.visitor import Visitor, channel_form, csrf_of
+from tests.dashboard.visitor import Visitor, channel_form, csrf_of, inputs_of
 
 Conn = psycopg.Connection[Any]
 
@@ -183,10 +183,10 @@ def test_missing_trigger_stores_nothing_and_says_so(visitor: Visitor, owner_conn
 def test_resend_makes_the_broadcast_due_and_waits_then(visitor: Visitor, owner_conn: Conn) -> None:
     path = visitor.register()
     owner_conn.execute("UPDATE public.broadcast_manager SET next_send_time = now() + interval '1 day'")
-    assert visitor.send(f"{path}/resend").headers["location"] == "/"
+    assert visitor.resend(path).headers["location"] == "/"
     row = broadcast(owner_conn, path)
     assert (row["broadcast_status"], row["manual_trigger_count"]) == ("pending", 1)
-    again = visitor.send(f"{path}/resend")
+    again = visitor.resend(path)
     assert again.status_code == 429
     assert 290 < int(again.headers["retry-after"]) <= 300
     assert "disabled" in again.text
@@ -203,16 +203,32 @@ def test_resend_makes_the_broadcast_due_and_waits_then(visitor: Visitor, owner_c
 def test_resend_that_can_not_be_says_why(visitor: Visitor, owner_conn: Conn, change: str, sentence: str) -> None:
     path = visitor.register()
     owner_conn.execute(f"UPDATE public.broadcast_manager SET {change}")
-    answer = visitor.send(f"{path}/resend")
+    answer = visitor.resend(path)
     assert answer.status_code == 409
     assert sentence in answer.text
 
 
-def test_switched_off_broadcast_is_switched_on_again(visitor: Visitor, owner_conn: Conn) -> None:
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        ("failures", "<p>Switched off after 5 failures in a row."),
+        ("owner", "<p>Paused by you."),
+        ("operator", "<p>Switched off by an operator."),
+        # Another program did it, for reasons of its own: the failures before it are not why.
+        (None, "<p>Switched off."),
+    ],
+)
+def test_switched_off_broadcast_says_why_and_is_switched_on_again(
+    visitor: Visitor, owner_conn: Conn, reason: str | None, sentence: str
+) -> None:
     path = visitor.register()
+    broadcast_id = broadcast(owner_conn, path)["id"]
+    if reason:
+        owner_conn.execute("SELECT broadcast.switch_off(%s, %s)", [broadcast_id, reason])
     owner_conn.execute("UPDATE public.broadcast_manager SET is_active = false, consecutive_failures = 5")
-    assert "Switched off after 5 failures in a row" in visitor.http.get("/").text
-    assert visitor.send(f"{path}/reactivate").headers["location"] == "/"
+    page = visitor.http.get("/")
+    assert sentence in page.text
+    assert visitor.http.post(f"{path}/reactivate", data=inputs_of(page)).headers["location"] == "/"
     row = broadcast(owner_conn, path)
     assert (row["is_active"], row["consecutive_failures"]) == (True, 0)
 
@@ -234,7 +250,8 @@ def test_channel_of_another_client_is_not_shown_nor_changed(
     before = everything(owner_conn)
     other = new_visitor()
     assert other.http.get(f"{path}/{page}").status_code == 403
-    assert other.send(f"{path}/{page}", **channel_form()).status_code == 403
+    smuggled = channel_form(broadcast_id=broadcast(owner_conn, path)["id"])
+    assert other.send(f"{path}/{page}", **smuggled).status_code == 403
     assert path.split("/")[2] not in other.http.get("/").text
     assert everything(owner_conn) == before
 

@@ -19,11 +19,16 @@ class _Values(HTMLParser):
             self.by_name[name] = found.get("value") or ""
 
 
-def csrf_of(answer: httpx.Response) -> str:
-    """The token that a page's forms carry."""
+def inputs_of(answer: httpx.Response) -> dict[str, str]:
+    """The inputs of a page's forms, hidden ones as well, with their values."""
     values = _Values()
     values.feed(answer.text)
-    return values.by_name["csrf"]
+    return values.by_name
+
+
+def csrf_of(answer: httpx.Response) -> str:
+    """The token that a page's forms carry."""
+    return inputs_of(answer)["csrf"]
 
 
 def log_in(http: httpx.Client, username: str, password: str = PASSWORD) -> httpx.Response:
@@ -56,6 +61,10 @@ class Visitor:
     def send(self, path: str, **fields: str) -> httpx.Response:
         """Send a form with the session's token."""
         return self.http.post(path, data={"csrf": self.csrf()} | fields)
+
+    def resend(self, path: str) -> httpx.Response:
+        """Click on Send now, on the page that a channel's path has for it."""
+        return self.http.post(f"{path}/resend", data=inputs_of(self.http.get(f"{path}/resend")))
 
     def csrf(self) -> str:
         """The token of this session."""

@@ -1,12 +1,18 @@
-"""The JSON objects that the API takes and gives, beside the channel of channel_fields.py."""
+"""The JSON objects that the API takes and gives, beside the channel of channels/fields.py.
+
+Answers that the database writes (ChannelAnswer, ChannelList) are here for the OpenAPI document only.
+"""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
 
-from pyapi.channels.fields import NO_NUL
+from pyapi.channels.broadcast_requests import OffReason, StateName
+from pyapi.channels.fields import FIELDS, NO_NUL
+from pyapi.channels.rows import ROW_TYPES
 
 
 class ErrorAnswer(BaseModel):
@@ -55,37 +61,25 @@ class LoginAnswer(UserAnswer, AccessToken):
     refresh_token: str
 
 
-class ChannelAnswer(BaseModel):
-    """A channel; broadcast_id is null only in a database that was not upgraded."""
+# Told in another way than the row of channels/rows.py keeps them: numbers stay within JavaScript's.
+_AS_JSON: dict[str, Any] = {"notification_id": str | None, "state": StateName | None, "off_reason": OffReason | None}
 
-    model_config = ConfigDict(from_attributes=True)
 
-    open_channel_id: str
-    open_channel_title: str | None
-    open_channel_description: str | None
-    closed_channel_id: str
-    closed_channel_title: str | None
-    closed_channel_description: str | None
-    closed_channel_donation_message: str
-    tier_count: int
-    sub_1_price: float
-    sub_1_time: int
-    sub_2_price: float | None
-    sub_2_time: int | None
-    sub_3_price: float | None
-    sub_3_time: int | None
-    client_wallet_address: str
-    client_payout_currency: str
-    client_payout_network: str
-    payout_strategy: str | None
-    payout_threshold_usd: float | None
-    payout_threshold_updated_at: datetime | None
-    client_id: UUID
-    created_by: str | None
-    updated_at: datetime | None
-    notification_status: bool
-    notification_id: Annotated[str | None, BeforeValidator(lambda number: number if number is None else str(number))]
-    broadcast_id: UUID | None
+def _as_json(name: str, kind: Any) -> Any:
+    amount = {Decimal: float, Decimal | None: float | None}
+    title = FIELDS[name].title if name in FIELDS else None
+    return _AS_JSON.get(name, amount.get(kind, kind)), Field(title=title)
+
+
+if TYPE_CHECKING:
+    # A model that code makes is no type to mypy.
+    ChannelAnswer: TypeAlias = BaseModel
+else:
+    ChannelAnswer = create_model(
+        "ChannelAnswer",
+        __doc__="A channel and its broadcast; broadcast_id is null only in a database that was not upgraded.",
+        **{name: _as_json(name, kind) for name, kind in ROW_TYPES.items()},
+    )
 
 
 class ChannelList(BaseModel):
@@ -130,30 +124,6 @@ class BroadcastDone(BaseModel):
     broadcast_id: UUID
 
 
-class BroadcastAnswer(BaseModel):
-    """How a broadcast stands; state puts the same in one word, retry_after_seconds is 0 when it may be triggered."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    broadcast_id: UUID
-    open_channel_id: str
-    closed_channel_id: str
-    broadcast_status: str | None
-    state: Literal["off", "sending", "queued", "failed", "unknown", "sent", "skipped", "scheduled"]
-    is_active: bool | None
-    next_send_time: datetime | None
-    last_sent_time: datetime | None
-    last_manual_trigger_time: datetime | None
-    manual_trigger_count: int
-    total_broadcasts: int
-    successful_broadcasts: int
-    failed_broadcasts: int
-    consecutive_failures: int
-    last_error_message: str | None
-    last_error_time: datetime | None
-    retry_after_seconds: int
-
-
 class Health(BaseModel):
     """All is well."""
 
@@ -162,7 +132,7 @@ class Health(BaseModel):
     rule: dict[str, bool]
 
 
-class Illness(ErrorAnswer):
+class Unhealthy(ErrorAnswer):
     """What is not well: the database, or a part of the rule."""
 
     status: Literal["unhealthy"]

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Path
 
-from pyapi.channels.broadcast_requests import reactivate_broadcast, read_broadcast, request_broadcast
+from pyapi.channels.broadcast_requests import BroadcastStatus, reactivate_broadcast, read_broadcast, request_broadcast
 from pyapi.web.api import examples
-from pyapi.web.api.bodies import BroadcastAnswer, BroadcastDone, BroadcastRequest
+from pyapi.web.api.bodies import BroadcastDone, BroadcastRequest
 from pyapi.web.api.dependencies import Connection, CurrentUser
 
 router = APIRouter(prefix="/broadcast", tags=["broadcast"])
@@ -33,7 +33,7 @@ async def trigger(user: CurrentUser, conn: Connection, body: _Request) -> Broadc
     responses=examples.answers(200, examples.REACTIVATED, examples.TOO_LARGE, examples.RULE_BROKEN, *_ALWAYS),
 )
 async def reactivate(user: CurrentUser, conn: Connection, body: _Request) -> BroadcastDone:
-    """Switch a broadcast on again that failures had switched off; its failures in a row are forgotten."""
+    """Switch a broadcast on again, whatever switched it off; its failures in a row are forgotten."""
     await reactivate_broadcast(conn, body.broadcast_id, user.user_id)
     return BroadcastDone(message="Broadcast switched on", broadcast_id=body.broadcast_id)
 
@@ -41,6 +41,6 @@ async def reactivate(user: CurrentUser, conn: Connection, body: _Request) -> Bro
 @router.get("/status/{broadcast_id}", responses=examples.answers(200, examples.BROADCAST, *_ALWAYS))
 async def status(
     user: CurrentUser, conn: Connection, broadcast_id: Annotated[UUID, Path(examples=[examples.BROADCAST_ID])]
-) -> BroadcastAnswer:
+) -> BroadcastStatus:
     """How a broadcast stands."""
-    return BroadcastAnswer.model_validate(await read_broadcast(conn, broadcast_id, user.user_id))
+    return await read_broadcast(conn, broadcast_id, user.user_id)

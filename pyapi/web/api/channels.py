@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Query
+from fastapi import APIRouter, Body, Path, Query, Response
 
 from pyapi.channels import channels
 from pyapi.channels.fields import ChannelChanges, ChannelRegistration
@@ -50,24 +50,22 @@ async def register(
     return ChannelDone(message="Channel registered", channel_id=channel.open_channel_id, broadcast_id=broadcast_id)
 
 
-@router.get("", responses=examples.answers(200, examples.CHANNELS, *_ALWAYS))
-async def list_all(user: CurrentUser, conn: Connection) -> ChannelList:
+@router.get("", response_model=ChannelList, responses=examples.answers(200, examples.CHANNELS, *_ALWAYS))
+async def list_all(user: CurrentUser, conn: Connection) -> Response:
     """All channels of the caller, by title."""
-    found = [ChannelAnswer.model_validate(row) for row in await channels.list_channels(conn, user.user_id)]
-    return ChannelList(channels=found, count=len(found), max_channels=await channels.max_channels(conn))
+    return _as_written(await channels.list_channels(conn, user.user_id))
 
 
 @router.get(
     "/{open_channel_id}",
+    response_model=ChannelAnswer,
     responses=examples.answers(200, examples.CHANNEL, examples.INVALID, *examples.CHANNEL_OWN, *_ALWAYS),
 )
 async def read(
     user: CurrentUser, conn: Connection, open_channel_id: OpenChannelId, closed_channel_id: ClosedChannelId = None
-) -> ChannelAnswer:
+) -> Response:
     """One channel of the caller."""
-    return ChannelAnswer.model_validate(
-        await channels.read_channel(conn, user.user_id, open_channel_id, closed_channel_id)
-    )
+    return _as_written(await channels.read_channel(conn, user.user_id, open_channel_id, closed_channel_id))
 
 
 @router.put(
@@ -108,3 +106,8 @@ async def delete(
     broadcast_id = await channels.delete_channel(conn, user.user_id, open_channel_id, closed_channel_id)
     message = "Channel deleted, and its broadcast with it"
     return ChannelDeleted(message=message, channel_id=open_channel_id, broadcast_id=broadcast_id)
+
+
+def _as_written(text: str) -> Response:
+    # By the database: what it knows of a channel passes through without being read here.
+    return Response(text, media_type="application/json")

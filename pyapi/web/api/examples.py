@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 
 from pyapi import errors
 from pyapi.channels.accounts import AccountInactive, LoginFailed
+from pyapi.channels.fields import FIELDS
 from pyapi.web.api.bodies import ErrorAnswer
 from pyapi.web.failures import PAYLOAD_TOO_LARGE, Failure, failure_of
 from pyapi.web.login_limit import LoginRateLimited
@@ -29,31 +30,26 @@ ACCESS = {"access_token": _TOKEN, "token_type": "bearer", "expires_in": 900}
 LOGIN = {**USER, **ACCESS, "refresh_token": _TOKEN}
 LOGIN_REQUEST = {"username": "fruehaufsteher", "password": "correct horse battery staple"}
 
-REGISTRATION = {
-    "open_channel_id": "-1003268562225",
-    "open_channel_title": "Morning signals",
-    "open_channel_description": "What moved over night, free for everyone",
-    "closed_channel_id": "-1003301774906",
-    "closed_channel_title": "Morning signals, inside",
-    "closed_channel_description": "Entries, exits and the reasons for them",
-    "closed_channel_donation_message": "If the signals paid for your breakfast, buy us one.",
-    "tier_count": 3,
-    "sub_1_price": 5.0,
-    "sub_1_time": 30,
-    "sub_2_price": 12.5,
-    "sub_2_time": 90,
-    "sub_3_price": 40.0,
-    "sub_3_time": 365,
-    "client_wallet_address": "0x71C7656EC7ab88b098defB751B7401B5f6d8976F",
-    "client_payout_currency": "USDT",
-    "client_payout_network": "ETH",
-    "payout_strategy": "threshold",
-    "payout_threshold_usd": 100.0,
-    "notification_status": True,
-    "notification_id": 6271402111,
-}
+REGISTRATION: dict[str, Any] = {name: (field.examples or [None])[0] for name, field in FIELDS.items()}
 CHANGES = {"open_channel_title": "Evening signals", "sub_1_price": 6.5}
-BROADCAST_ID = "00000000-030d-4eca-833d-4a4d5cc6e8d1"
+BROADCAST_ID = "019a4571-d2a0-8f3c-9b1e-4a4d5cc6e8d1"
+# Without nulls: FastAPI leaves them out of the document.
+_STANDING = {
+    "broadcast_id": BROADCAST_ID,
+    "state": "off",
+    "off_reason": "failures",
+    "is_active": False,
+    "next_send_time": "2026-11-04T09:00:02.330871+00:00",
+    "last_sent_time": "2026-11-03T09:00:02.330871+00:00",
+    "last_manual_trigger_time": "2026-11-03T08:59:58.027461+00:00",
+    "total_broadcasts": 16,
+    "successful_broadcasts": 11,
+    "failed_broadcasts": 5,
+    "consecutive_failures": 5,
+    "last_error_message": "Forbidden: bot was kicked from the channel chat",
+    "last_error_time": "2026-11-04T08:00:01.914460+00:00",
+    "retry_after_seconds": 0,
+}
 CHANNEL = {
     **REGISTRATION,
     "payout_threshold_updated_at": "2026-11-02T17:41:40.512004+00:00",
@@ -61,7 +57,14 @@ CHANNEL = {
     "created_by": USER["username"],
     "updated_at": "2026-11-02T17:41:40.512004+00:00",
     "notification_id": "6271402111",
-    "broadcast_id": BROADCAST_ID,
+    **_STANDING,
+}
+BROADCAST = {
+    **_STANDING,
+    "open_channel_id": REGISTRATION["open_channel_id"],
+    "closed_channel_id": REGISTRATION["closed_channel_id"],
+    "broadcast_status": "failed",
+    "manual_trigger_count": 3,
 }
 CHANNELS = {"channels": [CHANNEL], "count": 1, "max_channels": 10}
 _CHANNEL_DONE = {"success": True, "channel_id": REGISTRATION["open_channel_id"], "broadcast_id": BROADCAST_ID}
@@ -71,26 +74,6 @@ DELETED = {**_CHANNEL_DONE, "message": "Channel deleted, and its broadcast with 
 BROADCAST_REQUEST = {"broadcast_id": BROADCAST_ID}
 TRIGGERED = {"success": True, "message": "Broadcast queued", "broadcast_id": BROADCAST_ID}
 REACTIVATED = {"success": True, "message": "Broadcast switched on", "broadcast_id": BROADCAST_ID}
-# Without nulls: FastAPI leaves them out of the document.
-BROADCAST = {
-    "broadcast_id": BROADCAST_ID,
-    "open_channel_id": REGISTRATION["open_channel_id"],
-    "closed_channel_id": REGISTRATION["closed_channel_id"],
-    "broadcast_status": "completed",
-    "state": "sent",
-    "is_active": True,
-    "next_send_time": "2026-11-04T09:00:02.330871+00:00",
-    "last_sent_time": "2026-11-03T09:00:02.330871+00:00",
-    "last_manual_trigger_time": "2026-11-03T08:59:58.027461+00:00",
-    "manual_trigger_count": 3,
-    "total_broadcasts": 12,
-    "successful_broadcasts": 11,
-    "failed_broadcasts": 1,
-    "consecutive_failures": 0,
-    "last_error_message": "Forbidden: bot was kicked from the channel chat",
-    "last_error_time": "2026-10-28T09:00:01.914460+00:00",
-    "retry_after_seconds": 0,
-}
 EXECUTED = {
     "success": True,
     "total_broadcasts": 1,

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pyapi.checks.rule_parts import read_rule_parts
 from pyapi.pool import connection
 from pyapi.web.api import examples
-from pyapi.web.api.bodies import Health, Illness
+from pyapi.web.api.bodies import Health, Unhealthy
 from pyapi.web.failures import DATABASE_UNAVAILABLE, failure_of
 
 router = APIRouter(tags=["health"])
@@ -20,7 +20,7 @@ router = APIRouter(tags=["health"])
     response_model=Health,
     responses={
         200: {"content": {"application/json": {"example": examples.HEALTHY}}},
-        503: {"model": Illness, "content": {"application/json": {"example": examples.UNHEALTHY}}},
+        503: {"model": Unhealthy, "content": {"application/json": {"example": examples.UNHEALTHY}}},
     },
 )
 async def health(request: Request) -> Health | JSONResponse:
@@ -34,7 +34,7 @@ async def health(request: Request) -> Health | JSONResponse:
         database = "unavailable" if failure_of(error) is DATABASE_UNAVAILABLE else "not_ready"
     if database == "ok" and rule and all(rule.values()):
         return Health(status="healthy", database="ok", rule=rule)
-    illness = Illness(
+    unhealthy = Unhealthy(
         success=False,
         error=examples.UNHEALTHY["error"],
         code="unhealthy",
@@ -42,4 +42,4 @@ async def health(request: Request) -> Health | JSONResponse:
         database=database,
         rule=rule,
     )
-    return JSONResponse(illness.model_dump(exclude_none=True), 503)
+    return JSONResponse(unhealthy.model_dump(exclude_none=True), 503)

@@ -1,22 +1,14 @@
 """A client's channels: the list, and the pages that register, edit, delete, resend and switch on again."""
 
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from pyapi.channels.broadcast_requests import reactivate_broadcast, request_broadcast
-from pyapi.channels.channels import (
-    ChannelRow,
-    delete_channel,
-    list_channels,
-    max_channels,
-    read_channel,
-    register_channel,
-    update_channel,
-)
+from pyapi.channels.channels import delete_channel, list_channels, read_channel, register_channel, update_channel
 from pyapi.channels.messages import broadcast_messages
+from pyapi.channels.rows import ChannelRow, Channels, parse_channel, parse_channels
 from pyapi.errors import (
     BroadcastInactive,
     BroadcastInProgress,
@@ -34,14 +26,18 @@ from pyapi.web.dashboard.view import channel_state, page
 router = APIRouter(include_in_schema=False)
 
 _PAIR = "/channels/{open_id}/{closed_id}"
+_NOT_NOW = {
+    BroadcastRateLimited: (429, "It was sent a short while ago: please wait until it can be sent again."),
+    BroadcastInProgress: (409, "It is being sent right now."),
+    BroadcastInactive: (409, "The broadcast is switched off."),
+}
 
 
 @router.get("/")
 async def show_channels(request: Request, session: SignedIn) -> Response:
     """The client's channels."""
-    response = page(
-        request, "channels.html", here="channels", notice=take_notice(request), **await _channels(request, session)
-    )
+    channels, notice = await _channels(request, session), take_notice(request)
+    response = page(request, "channels.html", here="channels", notice=notice, channels=channels)
     forget_notice(request, response)
     return response
 
@@ -49,7 +45,7 @@ async def show_channels(request: Request, session: SignedIn) -> Response:
 @router.get("/channels/list")
 async def show_list(request: Request, session: SignedIn) -> Response:
     """The list alone, for the script."""
-    return page(request, "_channel_list.html", **await _channels(request, session))
+    return page(request, "_channel_list.html", channels=await _channels(request, session))
 
 
 @router.get("/channels/new")
@@ -124,55 +120,42 @@ async def show_resend(request: Request, session: SignedIn, open_id: str, closed_
 
 @router.post(f"{_PAIR}/resend")
 async def resend(request: Request, session: SignedIn, form: OwnForm, open_id: str, closed_id: str) -> Response:
-    """Make the channel's broadcast due now."""
-    del form
-    channel = await _channel(request, session, open_id, closed_id)
+    """Make the broadcast that the form names due now; where it can not be, show the page with the reason."""
     try:
         async with connection(pool_of(request)) as conn:
-            await request_broadcast(conn, _broadcast_id(channel), session.user.user_id)
-    except BroadcastRateLimited as error:
-        again = await _channel(request, session, open_id, closed_id)
-        response = _resend_page(
-            request, again, 429, "It was sent a short while ago: please wait until it can be sent again."
-        )
-        response.headers["Retry-After"] = str(error.retry_after_seconds)
+            await request_broadcast(conn, _broadcast_id(form), session.user.user_id)
+    except (BroadcastRateLimited, BroadcastInProgress, BroadcastInactive) as error:
+        status, sentence = _NOT_NOW[type(error)]
+        response = _resend_page(request, await _channel(request, session, open_id, closed_id), status, sentence)
+        if isinstance(error, BroadcastRateLimited):
+            response.headers["Retry-After"] = str(error.retry_after_seconds)
         return response
-    except BroadcastInProgress:
-        again = await _channel(request, session, open_id, closed_id)
-        return _resend_page(request, again, 409, "It is being sent right now.")
-    except BroadcastInactive:
-        again = await _channel(request, session, open_id, closed_id)
-        return _resend_page(request, again, 409, "The broadcast is switched off.")
     return _back(request, "queued")
 
 
 @router.post(f"{_PAIR}/reactivate")
-async def reactivate(request: Request, session: SignedIn, form: OwnForm, open_id: str, closed_id: str) -> Response:
-    """Switch the channel's broadcast on again."""
-    del form
-    channel = await _channel(request, session, open_id, closed_id)
+async def reactivate(request: Request, session: SignedIn, form: OwnForm) -> Response:
+    """Switch the broadcast that the form names on again."""
     async with connection(pool_of(request)) as conn:
-        await reactivate_broadcast(conn, _broadcast_id(channel), session.user.user_id)
+        await reactivate_broadcast(conn, _broadcast_id(form), session.user.user_id)
     return _back(request, "reactivated")
 
 
-async def _channels(request: Request, session: Session) -> dict[str, Any]:
+async def _channels(request: Request, session: Session) -> Channels:
     async with connection(pool_of(request)) as conn:
-        return {
-            "channels": await list_channels(conn, session.user.user_id),
-            "max_channels": await max_channels(conn),
-        }
+        return parse_channels(await list_channels(conn, session.user.user_id))
 
 
 async def _channel(request: Request, session: Session, open_id: str, closed_id: str) -> ChannelRow:
     async with connection(pool_of(request)) as conn:
-        return await read_channel(conn, session.user.user_id, open_id, closed_id)
+        return parse_channel(await read_channel(conn, session.user.user_id, open_id, closed_id))
 
 
-def _broadcast_id(channel: ChannelRow) -> UUID:
-    if channel.broadcast_id is None:
-        raise BroadcastUnknown(f"channel {channel.open_channel_id} has no broadcast row")
-    return channel.broadcast_id
+def _broadcast_id(form: dict[str, str]) -> UUID:
+    try:
+        return UUID(form.get("broadcast_id", ""))
+    except ValueError:
+        raise BroadcastUnknown("the form names no broadcast") from None
 
 
 def _registration_page(
@@ -212,7 +195,7 @@ def _form_page(
         "channel_form.html",
         status,
         here="channels",
-        labels=forms.LABELS,
+        fields=forms.FORM_FIELDS,
         values=values,
         error=error,
         errors=errors or {},
@@ -223,7 +206,8 @@ def _form_page(
 
 
 def _resend_page(request: Request, channel: ChannelRow, status: int = 200, error: str | None = None) -> Response:
-    _broadcast_id(channel)
+    if channel.broadcast_id is None:
+        raise BroadcastUnknown(f"channel {channel.open_channel_id} has no broadcast row")
     return page(
         request,
         "resend.html",
@@ -231,6 +215,7 @@ def _resend_page(request: Request, channel: ChannelRow, status: int = 200, error
         here="channels",
         name=_name(channel),
         path=_path(channel),
+        broadcast_id=channel.broadcast_id,
         state=channel_state(channel),
         wait=channel.retry_after_seconds or 0,
         messages=broadcast_messages(channel),

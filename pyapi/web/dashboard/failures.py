@@ -1,20 +1,16 @@
 """What goes wrong on the way to a page, as a page that shows the way on."""
 
-from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
 from pyapi.web.dashboard.sessions import SESSION_COOKIE, FormRefused, OperatorsOnly, SignInNeeded, forget
 from pyapi.web.dashboard.view import page
 from pyapi.web.failures import failure_of
-from pyapi.web.middleware.security_headers import dress
 
 log = structlog.get_logger()
-
-Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 # Asked for by the script, which knows what a status means.
 _FOR_THE_SCRIPT = ("/events", "/channels/list")
@@ -46,31 +42,8 @@ _REFUSED = _Words(
 )
 
 
-def install_pages_of_failure(app: FastAPI, failures: Iterable[type[Exception]], api_answer: Handler) -> None:
-    """Answer failures outside of /api with pages.
-
-    Args:
-        app: the application.
-        failures: the exceptions that api_answer answers.
-        api_answer: answers them under /api.
-    """
-
-    async def answer(request: Request, error: Exception) -> Response:
-        is_api = request.url.path.startswith("/api/")
-        response = await api_answer(request, error) if is_api else page_of_failure(request, error)
-        # What nobody expected is answered outside of all middleware.
-        dress(response.headers, request.url.path)
-        return response
-
-    for failure in failures:
-        app.add_exception_handler(failure, answer)
-    app.add_exception_handler(SignInNeeded, _to_login)
-    app.add_exception_handler(FormRefused, _refused)
-    app.add_exception_handler(OperatorsOnly, _operators_only)
-
-
-def page_of_failure(request: Request, error: Exception) -> Response:
-    """The page that tells of an exception; for the script its status alone."""
+async def page_of_failure(request: Request, error: Exception) -> Response:
+    """The exception handler of everything outside of /api: a page, or for the script the status alone."""
     failure = failure_of(error)
     if failure.status >= 500:
         log.error(
@@ -106,6 +79,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _operators_only(request: Request, error: Exception) -> Response:
     del error
     return _page(request, 403, _OPERATORS_ONLY)
+
+
+# What only the dashboard raises.
+HANDLERS = {SignInNeeded: _to_login, FormRefused: _refused, OperatorsOnly: _operators_only}
 
 
 def _page(

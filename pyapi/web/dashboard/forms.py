@@ -1,13 +1,14 @@
-"""The channel form: its fields and their names, what is filled in, and what is wrong with what was typed."""
+"""The channel form: what the templates need of each field, what is filled in, and what is wrong with what was typed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from pyapi.channels.channels import ChannelRow
 from pyapi.channels.field_problems import field_problems
-from pyapi.channels.fields import ChannelChanges, ChannelRegistration
+from pyapi.channels.fields import FIELDS, ChannelChanges, ChannelRegistration, form_attributes
+from pyapi.channels.rows import ChannelRow
 from pyapi.errors import (
     BroadcastError,
     ChannelFieldsInvalid,
@@ -16,31 +17,27 @@ from pyapi.errors import (
     RuleError,
 )
 
-LABELS = {
-    "open_channel_id": "Open channel id",
-    "open_channel_title": "Open channel title",
-    "open_channel_description": "Open channel description",
-    "closed_channel_id": "Closed channel id",
-    "closed_channel_title": "Closed channel title",
-    "closed_channel_description": "Closed channel description",
-    "closed_channel_donation_message": "Donation message",
-    "tier_count": "Number of tiers",
-    "sub_1_price": "Tier 1 price in $",
-    "sub_1_time": "Tier 1 days",
-    "sub_2_price": "Tier 2 price in $",
-    "sub_2_time": "Tier 2 days",
-    "sub_3_price": "Tier 3 price in $",
-    "sub_3_time": "Tier 3 days",
-    "client_wallet_address": "Wallet address",
-    "client_payout_currency": "Payout currency",
-    "client_payout_network": "Payout network",
-    "payout_strategy": "When to pay out",
-    "payout_threshold_usd": "Threshold in $",
-    "notification_status": "Notifications",
-    "notification_id": "Your Telegram id",
-}
 _TIER_FIELDS = tuple(f"sub_{n}_{part}" for n in (1, 2, 3) for part in ("price", "time"))
 _REQUIRED = "is required"
+
+
+@dataclass(frozen=True)
+class FormField:
+    """One field as the form shows it; attributes are those of its element in HTML."""
+
+    label: str
+    hint: str
+    attributes: Mapping[str, int | str]
+
+
+FORM_FIELDS = {
+    name: FormField(
+        field.title or name,
+        field.description or "",
+        form_attributes(name) | ({"required": ""} if field.is_required() else {}),
+    )
+    for name, field in FIELDS.items()
+}
 
 
 class FormInvalid(Exception):
@@ -53,17 +50,17 @@ class FormInvalid(Exception):
 
 def empty_values() -> dict[str, str]:
     """What a form for a new channel begins with."""
-    return dict.fromkeys(LABELS, "") | {"tier_count": "1", "payout_strategy": "instant"}
+    return dict.fromkeys(FIELDS, "") | {"tier_count": "1", "payout_strategy": "instant"}
 
 
 def typed_values(fields: Mapping[str, str]) -> dict[str, str]:
     """What was typed, without blanks around it, to be shown again and to be checked."""
-    return {name: fields.get(name, "").strip().replace("\r\n", "\n") for name in LABELS}
+    return {name: fields.get(name, "").strip().replace("\r\n", "\n") for name in FIELDS}
 
 
 def values_of(channel: ChannelRow) -> dict[str, str]:
     """A channel as the form shows it."""
-    values = {name: getattr(channel, name) for name in LABELS}
+    values = {name: getattr(channel, name) for name in FIELDS}
     shown = {name: "" if value is None else str(value).strip().replace("\r\n", "\n") for name, value in values.items()}
     return shown | {
         "notification_status": "true" if channel.notification_status else "",
@@ -79,11 +76,7 @@ def registration(values: Mapping[str, str]) -> ChannelRegistration:
     """
     given = _given(values)
     # The model takes an empty description; a message that offers something needs one.
-    missing = {
-        name: _REQUIRED
-        for name, field in ChannelRegistration.model_fields.items()
-        if field.is_required() and given[name] is None
-    }
+    missing = {name: _REQUIRED for name, field in FIELDS.items() if field.is_required() and given[name] is None}
     tier_count = int(values["tier_count"]) if values["tier_count"] in {"1", "2", "3"} else 1
     missing |= {name: _REQUIRED for name in _TIER_FIELDS[: 2 * tier_count] if given[name] is None}
     try:
@@ -111,11 +104,7 @@ def changes(before: Mapping[str, str], values: Mapping[str, str]) -> ChannelChan
     }
     if changed.keys() & set(_TIER_FIELDS):
         changed["tier_count"] = given["tier_count"]
-    missing = {
-        name: _REQUIRED
-        for name, value in changed.items()
-        if value is None and ChannelRegistration.model_fields[name].is_required()
-    }
+    missing = {name: _REQUIRED for name, value in changed.items() if value is None and FIELDS[name].is_required()}
     try:
         checked = ChannelChanges.model_validate(changed)
     except ValidationError as error:
@@ -155,15 +144,15 @@ def _relevant(values: Mapping[str, str]) -> set[str]:
         hidden.add("payout_threshold_usd")
     if not values["notification_status"]:
         hidden.add("notification_id")
-    return set(LABELS) - hidden
+    return set(FIELDS) - hidden
 
 
 def _given(values: Mapping[str, str]) -> dict[str, Any]:
     relevant = _relevant(values)
-    given: dict[str, Any] = {name: values[name] or None if name in relevant else None for name in LABELS}
+    given: dict[str, Any] = {name: values[name] or None if name in relevant else None for name in FIELDS}
     return given | {"notification_status": bool(values["notification_status"])}
 
 
 def _in_order(errors: Mapping[str, str]) -> dict[str, str]:
     # The summary names them in the order in which the form has them.
-    return {name: errors[name] for name in LABELS if name in errors} | dict(errors)
+    return {name: errors[name] for name in FIELDS if name in errors} | dict(errors)

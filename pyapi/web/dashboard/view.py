@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from pyapi.channels.channels import ChannelRow
 from pyapi.channels.messages import dollars, tiers
+from pyapi.channels.rows import ChannelRow
 
 _FOLDER = Path(__file__).parent
 
@@ -47,6 +47,9 @@ _STATES = {
 }
 
 
+_WHY_OFF = {"owner": "Paused by you.", "operator": "Switched off by an operator."}
+
+
 def named_state(name: str | None) -> State:
     """A state of broadcast_state() in words; None stands for a channel without a broadcast row."""
     if name is None:
@@ -57,12 +60,14 @@ def named_state(name: str | None) -> State:
 def channel_state(channel: ChannelRow) -> State:
     """The state of a channel's broadcast, with the reason where it is switched off."""
     state = named_state(channel.state)
-    failures = channel.consecutive_failures or 0
-    if state.name == "off" and failures:
+    if state.name != "off":
+        return state
+    if channel.off_reason == "failures":
+        failures = channel.consecutive_failures or 0
         return replace(
             state, why=f"Switched off after {failures} {'failure' if failures == 1 else 'failures'} in a row."
         )
-    return state
+    return replace(state, why=_WHY_OFF.get(channel.off_reason or "", state.why))
 
 
 def channel_version(channel: ChannelRow) -> str:

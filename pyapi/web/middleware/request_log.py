@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from pyapi.logs import milliseconds_since
+from pyapi.log_events import milliseconds_since
 from pyapi.metrics import REQUEST_SECONDS
 
 _HEADER = "X-Request-ID"

@@ -15,7 +15,7 @@ _DOCS = (
 _ASSETS = ("/static/", "/docs/static/")
 
 
-def dress(headers: MutableHeaders, path: str) -> None:
+def add_security_headers(headers: MutableHeaders, path: str) -> None:
     """Add what the response does not bring itself."""
     headers.setdefault("Content-Security-Policy", _DOCS if path == "/docs" else _STRICT)
     headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -25,20 +25,20 @@ def dress(headers: MutableHeaders, path: str) -> None:
 
 
 class SecurityHeaders:
-    """ASGI middleware that dresses each response."""
+    """ASGI middleware that adds them to each response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and dress the response."""
+        """Pass the request on, and add the headers to the response."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
 
-        async def dressed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                dress(MutableHeaders(scope=message), str(scope["path"]))
+                add_security_headers(MutableHeaders(scope=message), str(scope["path"]))
             await send(message)
 
-        await self.app(scope, receive, dressed)
+        await self.app(scope, receive, send_with_headers)

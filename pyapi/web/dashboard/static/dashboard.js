@@ -38,7 +38,7 @@ function countDown(root) {
   }
 }
 
-function dress(root) {
+function enhance(root) {
   showTimes(root);
   countDown(root);
 }
@@ -72,7 +72,7 @@ function swap(fresh) {
       const key = before?.contains(document.activeElement) && document.activeElement.dataset.key;
       if (before) before.replaceWith(card);
       else list.append(card);
-      dress(card);
+      enhance(card);
       card.classList.add("fresh");
       if (key) (card.querySelector(`[data-key="${key}"]:enabled, a[data-key="${key}"]`) || document.getElementById("main")).focus();
       if (card.dataset.state && before?.dataset.state !== card.dataset.state) said.push(`${card.dataset.name}: ${card.dataset.state}`);
@@ -126,7 +126,7 @@ function disconnect() {
   source = null;
 }
 
-dress(document);
+enhance(document);
 document.querySelector("[data-focus]")?.focus();
 if (live) {
   watchDue();

@@ -1,0 +1,68 @@
+"""A client's channels as broadcast.client_channels() tells them: its JSON, read into rows."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, get_type_hints
+from uuid import UUID
+
+from pydantic import create_model
+
+from pyapi.channel import Channel
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelRow(Channel):
+    """One channel and its broadcast; broadcast_id and what follows it is None where the row is missing.
+
+    Prices are in US dollars, times of the tiers in days; state is broadcast_state()'s, off_reason off_reason()'s, and
+    retry_after_seconds tells how long the next manual trigger has to wait (0: not at all). In an older database any
+    value may be None.
+    """
+
+    tier_count: int
+    updated_at: datetime | None
+    broadcast_id: UUID | None
+    state: str | None
+    off_reason: str | None
+    retry_after_seconds: int | None
+    is_active: bool | None
+    next_send_time: datetime | None
+    last_sent_time: datetime | None
+    total_broadcasts: int | None
+    successful_broadcasts: int | None
+    failed_broadcasts: int | None
+    consecutive_failures: int | None
+    last_error_message: str | None
+    last_error_time: datetime | None
+    last_manual_trigger_time: datetime | None
+
+
+ROW_TYPES: dict[str, Any] = get_type_hints(ChannelRow)
+# Copies of the live tables have NULL in any column, and a newer database has columns that are not known here.
+_NULLABLE: dict[str, Any] = {name: (kind | None, None) for name, kind in ROW_TYPES.items()}
+_Values = create_model("_Values", **_NULLABLE)
+
+
+@dataclass(frozen=True)
+class Channels:
+    """A client's channels by title, and how many one may have."""
+
+    rows: list[ChannelRow]
+    max_channels: int
+
+
+def parse_channel(text: str) -> ChannelRow:
+    """The row of one channel's JSON."""
+    return _row(json.loads(text, parse_float=Decimal))
+
+
+def parse_channels(text: str) -> Channels:
+    """The rows of the JSON of a client's channels."""
+    found = json.loads(text, parse_float=Decimal)
+    return Channels([_row(channel) for channel in found["channels"]], found["max_channels"])
+
+
+def _row(values: dict[str, Any]) -> ChannelRow:
+    return ChannelRow(**dict(_Values.model_validate(values)))
