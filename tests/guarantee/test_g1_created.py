@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import psycopg
 import pytest
@@ -127,6 +127,21 @@ def test_g1_new_row_is_pending_active_due_now_and_without_history(conn: Connecti
             " last_manual_trigger_time, last_sent_time FROM broadcast_manager"
         ).fetchone()
     assert row == (client, *pair, "pending", True, True, 0, 0, 0, 0, 0, None, None)
+
+
+def test_g1_id_looks_like_one_and_later_transactions_have_later_ids(conn: Connection, client: UUID) -> None:
+    for _ in range(20):
+        with conn.transaction():
+            add_channel(conn, client)
+            add_channel(conn, client)
+    rows = conn.execute("SELECT id, created_at FROM broadcast_manager ORDER BY id").fetchall()
+    ids = [made for made, _ in rows]
+    assert {(made.version, made.variant) for made in ids} == {(8, RFC_4122)}
+    assert len(set(ids)) == 40
+    moments = [moment for _, moment in rows]
+    assert moments == sorted(moments)
+    # The milliseconds since 1970 stand in front, as in version 7.
+    assert [made.int >> 80 for made in ids] == [int(moment.timestamp() * 1000) for moment in moments]
 
 
 def test_g1_row_does_not_depend_on_the_defaults_of_the_table(conn: Connection, client: UUID) -> None:

@@ -1,6 +1,8 @@
 """G6: a client that still inserts the broadcast row itself keeps working: its id stays, and there is one row."""
 
+import secrets
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -174,3 +176,61 @@ def test_g6_client_with_insert_alone_on_both_tables_is_served(
         )
         admin.execute("RESET ROLE")
         assert broadcast_id(admin, pair) == mine
+
+
+def made_id(version: int, moment: datetime) -> UUID:
+    """An id of a client's own: random, or with the same moment in front as the rule's ids of that moment."""
+    if version == 4:
+        return uuid4()
+    microseconds = int(moment.timestamp()) * 1_000_000 + moment.microsecond
+    front = microseconds // 1000 << 16 | version << 12 | microseconds % 1000 << 2
+    return UUID(int=front << 64 | 2 << 62 | secrets.randbits(62))
+
+
+WITH_ID = "INSERT INTO broadcast_manager (id, client_id, open_channel_id, closed_channel_id) VALUES (%s, %s, %s, %s)"
+
+
+@pytest.mark.parametrize("version", [4, 7, 8])
+def test_g6_id_of_the_client_is_kept_and_never_taken_for_the_rules(
+    conn: Connection, client: UUID, version: int
+) -> None:
+    # Version 8 of a moment ago: a client that lays its ids out as the rule does.
+    (earlier,) = conn.execute("SELECT now()").fetchone() or (None,)
+    mine, other = made_id(version, earlier), made_id(version, earlier)
+    with conn.transaction():
+        pair = add_channel(conn, client)
+        conn.execute(WITH_ID, [mine, client, *pair])
+        for insert, row in ((WITH_ID, [other, client, *pair]), (INSERT, [client, *pair])):
+            assert conn.execute(f"{insert} ON CONFLICT DO NOTHING RETURNING id", row).fetchone() is None
+        assert only_row(conn) == mine
+    assert only_row(conn) == mine
+
+
+@pytest.mark.parametrize("rolled_back", [False, True], ids=["released", "rolled back"])
+def test_g6_row_created_in_a_savepoint_is_taken_over(conn: Connection, client: UUID, rolled_back: bool) -> None:
+    o, c = new_channel_id(), new_channel_id()
+    with conn.transaction():
+        with conn.transaction(force_rollback=rolled_back), conn.transaction():
+            add_channel(conn, client, o, c)
+        if rolled_back:
+            add_channel(conn, client, o, c)
+        got = returned(conn.execute(f"{INSERT} ON CONFLICT DO NOTHING RETURNING id", [client, o, c]))
+    assert only_row(conn) == got
+
+
+def test_g6_row_of_another_transaction_with_the_mark_of_this_one_is_not_taken_over(
+    conn: Connection, client: UUID, database: str
+) -> None:
+    with connect(database) as other, conn.transaction():
+        (now,) = conn.execute("SELECT now()").fetchone() or (None,)
+        theirs = made_id(8, now)
+        with other.transaction():
+            pair = add_channel(other, client)
+            other.execute(WITH_ID, [theirs, client, *pair])
+        own = add_channel(conn, client)
+        assert str(broadcast_id(conn, own))[:18] == str(theirs)[:18], "the mark was not made as the rule makes it"
+        assert conn.execute(f"{INSERT} ON CONFLICT DO NOTHING RETURNING id", [client, *pair]).fetchone() is None
+        assert broadcast_id(conn, pair) == theirs
+        got = returned(conn.execute(f"{INSERT} ON CONFLICT DO NOTHING RETURNING id", [client, *own]))
+        assert broadcast_id(conn, own) == got
+    assert broadcast_id(conn, pair) == theirs

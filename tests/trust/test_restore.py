@@ -11,6 +11,7 @@ from psycopg import sql
 
 from pyapi.checks.drift import find_drift, read_fingerprint
 from pyapi.checks.violations import find_violations
+from tests.live.interruptions import own_server
 from tests.migrations import builds
 from tools import databases
 from tools.servers import Server
@@ -178,6 +179,53 @@ def test_what_the_docs_say_to_run_after_a_restore_leaves_nothing_due(
     _is_in_order(empty_database)
 
 
+def test_restored_row_is_not_taken_for_a_new_one_by_a_transaction_of_the_same_number(
+    run: Restore, server: Server, database: str, tmp_path: Path
+) -> None:
+    dump = tmp_path / "dump"
+    with databases.connect(database) as conn:
+        client = databases.add_user(conn)
+        # More than a young cluster has used.
+        conn.execute("DO $$ BEGIN FOR n IN 1..5000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$")
+        with conn.transaction():
+            pair = databases.add_channel(conn, client)
+            number = _current_xid(conn)
+        conn.execute("UPDATE broadcast_manager SET total_broadcasts = 77")
+        before = _rows(conn, "broadcast_manager")
+    _goes_well(run("pg_dump", "-Fc", "-f", dump, database))
+    with own_server(server) as young:
+        databases.create_owner(young.url)
+        url = databases.create_database(young.url)
+        _goes_well(run("pg_restore", "--no-acl", "-d", url, dump))
+        with databases.connect(young.url) as boss:
+            boss.execute("ALTER SYSTEM SET autovacuum = off")
+            boss.execute("SELECT pg_reload_conf()")
+        with databases.connect(url) as conn:
+            conn.execute(
+                "DO $$ BEGIN WHILE pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+                f" < {number} LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$".encode()
+            )
+            with conn.transaction():
+                made = conn.execute(_ALL_PAIRS).fetchall()
+                assert _current_xid(conn) == number, "the numbers did not meet"
+            assert made == []
+            assert _rows(conn, "broadcast_manager") == before
+            assert databases.broadcast_id(conn, pair) is not None
+
+
+_ALL_PAIRS: LiteralString = (
+    "INSERT INTO broadcast_manager (client_id, open_channel_id, closed_channel_id)"
+    " SELECT client_id, open_channel_id, closed_channel_id FROM main_clients_database"
+    " ON CONFLICT DO NOTHING RETURNING id"
+)
+
+
+def _current_xid(conn: psycopg.Connection[Any]) -> int:
+    row = conn.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 _CLAIM: LiteralString = "SELECT broadcast_id FROM broadcast.claim_due_broadcasts('w', 1000)"
 
 
@@ -190,13 +238,16 @@ def _contents(url: str, tables: tuple[str, ...] | None = None) -> Contents:
     with databases.connect(url) as conn:
         names = tables or [
             str(row[0])
-            for row in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
+            for row in conn.execute(
+                "SELECT c.oid::regclass::text FROM pg_class AS c WHERE c.relkind = 'r' AND c.relpersistence = 'p'"
+                " AND c.relnamespace IN ('public'::regnamespace, 'broadcast'::regnamespace) ORDER BY 1"
+            ).fetchall()
         ]
         return {name: _rows(conn, name) for name in names}
 
 
 def _rows(conn: psycopg.Connection[Any], table: str) -> list[str]:
-    query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t").format(sql.Identifier("public", table))
+    query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t").format(sql.Identifier(*table.split(".")))
     return sorted(str(row[0]) for row in conn.execute(query))
 
 
