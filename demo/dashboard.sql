@@ -1,4 +1,4 @@
--- What `make serve` shows on its first start: two clients, an operator, and channels whose broadcasts stand differently.
+-- What `make serve` shows on its first start: two clients, an operator, and channels with broadcasts in each state.
 -- People, addresses and wallets are made up. The hash of the password is given by the setting demo.password_hash.
 
 INSERT INTO public.registered_users (user_id, username, email, password_hash, email_verified, created_at)

@@ -125,7 +125,7 @@ def serve(port: int, folder: Path) -> None:
             app = create_app(settings, worker_settings_if_any())
 
             def tell() -> None:
-                _tell(listener.getsockname()[1], telegram_url, demo_users)
+                _print_addresses(listener.getsockname()[1], telegram_url, demo_users)
 
             server = web_server(app, on_started=tell)
             with _worker(place, metrics, server):
@@ -277,7 +277,7 @@ def _kept_secret(folder: Path) -> str:
     return path.read_text()
 
 
-def _tell(port: int, telegram_url: str | None, demo_users: list[str]) -> None:
+def _print_addresses(port: int, telegram_url: str | None, demo_users: list[str]) -> None:
     _say(f"\nDashboard:  http://{HOST}:{port}/")
     _say(f"API:        http://{HOST}:{port}/docs")
     if telegram_url:

@@ -1,5 +1,5 @@
--- What the demo finds in the existing database (existing_schema.sql comes first), in its bad state: channels registered since
--- last year's one-time script have no broadcast row, and there are rows whose channels are gone.
+-- What the demo finds in the existing database (existing_schema.sql comes first), in its bad state: channels registered
+-- since last year's one-time script have no broadcast row, and there are rows whose channels are gone.
 
 -- People, addresses and wallets are made up, and no password fits these hashes.
 INSERT INTO public.registered_users (

@@ -210,7 +210,7 @@ def api(
             log.info("api.listening", address=address, port=taken_port)
             web_server(application).run(sockets=[listener])
     except SettingsInvalid as error:
-        _give_up(str(error))
+        _fail(str(error))
 
 
 @app.command()
@@ -231,7 +231,7 @@ def worker() -> None:
         with metrics_served(read_metrics_settings(), settings.database_url):
             _telegram_work(run_worker, settings)
     except SettingsInvalid as error:
-        _give_up(str(error))
+        _fail(str(error))
 
 
 @app.command(name="send-due")
@@ -249,7 +249,7 @@ def send_due() -> None:
     try:
         settings = read_worker_settings()
     except SettingsInvalid as error:
-        _give_up(str(error))
+        _fail(str(error))
     done = _telegram_work(run_round, settings)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in done.counts().items())
     out.print(f"📢 {len(done.results)} broadcasts in {done.seconds:.1f} s{': ' if counts else ''}{counts}")
@@ -269,7 +269,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         # The latter for what can not even be asked about, such as a name of 64 letters.
         reason = error.strerror or error if isinstance(error, OSError) else "no name or address of a machine"
-        _give_up(f"can not listen on {host}, port {port}: {reason}")
+        _fail(f"can not listen on {host}, port {port}: {reason}")
 
 
 def _telegram_work(
@@ -287,15 +287,18 @@ def _telegram_work(
     try:
         return asyncio.run(run_until_signal())
     except TokenRefused as error:
-        _give_up(str(error))
+        _fail(str(error))
     except RequestRefused as error:
-        _give_up(error.refusal.kind.sentence)
+        _fail(error.refusal.kind.sentence)
     except _NOT_UPGRADED as error:
-        _give_up(f"{error.diag.message_primary}: run broadcast-manager upgrade")
+        _fail(f"{error.diag.message_primary}: run broadcast-manager upgrade")
     except psycopg.errors.InsufficientPrivilege as error:
-        _give_up(f"{error.diag.message_primary}: its role must be a member of broadcast_worker")
+        _fail(
+            f"{error.diag.message_primary}: its role must be a member of broadcast_worker;"
+            " where the database is older than this release, run broadcast-manager upgrade first"
+        )
     except psycopg.Error as error:
-        _give_up(str(error.diag.message_primary or error).strip())
+        _fail(str(error.diag.message_primary or error).strip())
 
 
 def _migrate(direction: Literal["upgrade", "downgrade"], revision: str, as_script: bool) -> None:
@@ -305,13 +308,13 @@ def _migrate(direction: Literal["upgrade", "downgrade"], revision: str, as_scrip
 
         from pyapi.upgrade.run import migrate
     if not revision.strip():
-        _give_up("name a revision, such as head")
+        _fail("name a revision, such as head")
     try:
         migrate(direction, revision, as_script=as_script)
     except CommandError as error:
         cause = error.__cause__
         refused = isinstance(cause, DBAPIError) and isinstance(cause.orig, psycopg.Error) and cause.orig.sqlstate
-        _give_up(str(error), 1 if refused else WRONG_USE)
+        _fail(str(error), 1 if refused else WRONG_USE)
 
 
 @contextmanager
@@ -341,17 +344,17 @@ def _connection() -> Iterator[psycopg.Connection[Any]]:
         with psycopg.connect(url, **connection_options(url, "command")) as conn:
             yield conn
     except DatabaseUrlError as error:
-        _give_up(str(error))
+        _fail(str(error))
     except psycopg.errors.UndefinedTable as error:
-        _give_up(f"{error.diag.message_primary}: this database has no channels yet; run broadcast-manager upgrade")
+        _fail(f"{error.diag.message_primary}: this database has no channels yet; run broadcast-manager upgrade")
     except _NOT_UPGRADED as error:
-        _give_up(f"{error.diag.message_primary}: the rule is not installed here; run broadcast-manager upgrade")
+        _fail(f"{error.diag.message_primary}: the rule is not installed here; run broadcast-manager upgrade")
     except psycopg.Error as error:
         hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
-        _give_up(f"{error.diag.message_primary or error}{hint}")
+        _fail(f"{error.diag.message_primary or error}{hint}")
 
 
-def _give_up(sentence: str, code: int = WRONG_USE) -> NoReturn:
+def _fail(sentence: str, code: int = WRONG_USE) -> NoReturn:
     _write_error(f"broadcast-manager: {sentence}")
     raise typer.Exit(code)
 
@@ -368,8 +371,8 @@ def _interval(conn: psycopg.Connection[Any], text: str) -> timedelta:
             "SELECT i.span, isfinite(i.span) AND i.span >= '0' FROM (SELECT CAST(%s AS interval) AS span) AS i", [text]
         ).fetchone()
     except (psycopg.errors.DataError, UnicodeEncodeError):
-        _give_up(f"--spread: {text!r} is no interval; say for example '6 hours'")
+        _fail(f"--spread: {text!r} is no interval; say for example '6 hours'")
     value, usable = row or (timedelta(), False)
     if not isinstance(value, timedelta) or not usable:
-        _give_up(f"--spread: {text!r} lies in the past or never ends; say for example '6 hours'")
+        _fail(f"--spread: {text!r} lies in the past or never ends; say for example '6 hours'")
     return value

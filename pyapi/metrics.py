@@ -190,7 +190,7 @@ class _Database(Collector):
 
 def _read_figures(url: str, answer: Future[_Rows]) -> None:
     try:
-        with _connection(url) as conn, _hung_up(conn, _QUERY_SECONDS), conn.transaction():
+        with _connection(url) as conn, _closed_after(conn, _QUERY_SECONDS), conn.transaction():
             conn.execute(QUERIES["limit_statements"], {"milliseconds": _STATEMENT_MILLISECONDS})
             rows = conn.execute(QUERIES["metrics"]).fetchall()
     except Exception as error:
@@ -200,15 +200,15 @@ def _read_figures(url: str, answer: Future[_Rows]) -> None:
 
 
 @contextmanager
-def _hung_up(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
-    """End a connection by force that is not done with it in time, which libpq does not."""
+def _closed_after(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
+    """Close a connection by force when it is still in use after so many seconds; libpq has no such limit."""
     with socket.socket(fileno=os.dup(conn.fileno())) as line:
 
-        def hang_up() -> None:
+        def close() -> None:
             with suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)
 
-        timer = threading.Timer(seconds, hang_up)
+        timer = threading.Timer(seconds, close)
         timer.daemon = True
         timer.start()
         try:

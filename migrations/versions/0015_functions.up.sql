@@ -910,7 +910,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     defaults public.main_clients_database;
-    c public.main_clients_database;
+    checked public.main_clients_database;
     max_channels constant integer := (SELECT s.max_channels_per_client FROM broadcast.settings AS s);
 BEGIN
     IF current_setting('transaction_isolation') = 'repeatable read' THEN
@@ -920,12 +920,12 @@ BEGIN
     END IF;
     defaults.payout_strategy := 'instant';
     defaults.notification_status := false;
-    c := broadcast.checked_channel(defaults, channel);
+    checked := broadcast.checked_channel(defaults, channel);
 
     -- One registration of a client after the other, so that each counts those before it.
     PERFORM FROM public.registered_users AS u WHERE u.user_id = register_channel.client_id FOR NO KEY UPDATE;
     IF (
-        SELECT count(*) FROM public.main_clients_database AS m WHERE m.client_id = register_channel.client_id
+        SELECT count(*) FROM public.main_clients_database AS c WHERE c.client_id = register_channel.client_id
     ) >= max_channels THEN
         RAISE EXCEPTION 'a client can have % channels', max_channels
         USING ERRCODE = 'BM001', DETAIL = jsonb_build_object('max_channels', max_channels)::text,
@@ -941,16 +941,16 @@ BEGIN
         client_id, created_by, notification_status, notification_id
     )
     VALUES (
-        c.open_channel_id, c.open_channel_title, c.open_channel_description,
-        c.closed_channel_id, c.closed_channel_title, c.closed_channel_description, c.closed_channel_donation_message,
-        c.sub_1_price, c.sub_1_time, c.sub_2_price, c.sub_2_time, c.sub_3_price, c.sub_3_time,
-        c.client_wallet_address, c.client_payout_currency, c.client_payout_network,
-        c.payout_strategy, c.payout_threshold_usd, c.payout_threshold_updated_at,
-        register_channel.client_id, register_channel.created_by, c.notification_status, c.notification_id
+        checked.open_channel_id, checked.open_channel_title, checked.open_channel_description,
+        checked.closed_channel_id, checked.closed_channel_title, checked.closed_channel_description, checked.closed_channel_donation_message,
+        checked.sub_1_price, checked.sub_1_time, checked.sub_2_price, checked.sub_2_time, checked.sub_3_price, checked.sub_3_time,
+        checked.client_wallet_address, checked.client_payout_currency, checked.client_payout_network,
+        checked.payout_strategy, checked.payout_threshold_usd, checked.payout_threshold_updated_at,
+        register_channel.client_id, register_channel.created_by, checked.notification_status, checked.notification_id
     );
     RETURN (
         SELECT b.id FROM public.broadcast_manager AS b
-        WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+        WHERE b.open_channel_id = checked.open_channel_id AND b.closed_channel_id = checked.closed_channel_id
     );
 END;
 $$;
@@ -969,43 +969,43 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     own_closed_channel_id constant text := broadcast.own_channel(client_id, open_channel_id, closed_channel_id);
-    c public.main_clients_database;
+    changed public.main_clients_database;
 BEGIN
-    SELECT m.* INTO c FROM public.main_clients_database AS m
-    WHERE m.client_id = update_channel.client_id
-        AND m.open_channel_id = update_channel.open_channel_id AND m.closed_channel_id = own_closed_channel_id
+    SELECT c.* INTO changed FROM public.main_clients_database AS c
+    WHERE c.client_id = update_channel.client_id
+        AND c.open_channel_id = update_channel.open_channel_id AND c.closed_channel_id = own_closed_channel_id
     FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no channel %', open_channel_id USING ERRCODE = 'BM007';
     END IF;
-    c := broadcast.checked_channel(c, changes);
-    UPDATE public.main_clients_database AS m
-    SET open_channel_id = c.open_channel_id,
-        open_channel_title = c.open_channel_title,
-        open_channel_description = c.open_channel_description,
-        closed_channel_id = c.closed_channel_id,
-        closed_channel_title = c.closed_channel_title,
-        closed_channel_description = c.closed_channel_description,
-        closed_channel_donation_message = c.closed_channel_donation_message,
-        sub_1_price = c.sub_1_price,
-        sub_1_time = c.sub_1_time,
-        sub_2_price = c.sub_2_price,
-        sub_2_time = c.sub_2_time,
-        sub_3_price = c.sub_3_price,
-        sub_3_time = c.sub_3_time,
-        client_wallet_address = c.client_wallet_address,
-        client_payout_currency = c.client_payout_currency,
-        client_payout_network = c.client_payout_network,
-        payout_strategy = c.payout_strategy,
-        payout_threshold_usd = c.payout_threshold_usd,
-        payout_threshold_updated_at = c.payout_threshold_updated_at,
-        notification_status = c.notification_status,
-        notification_id = c.notification_id,
+    changed := broadcast.checked_channel(changed, changes);
+    UPDATE public.main_clients_database AS c
+    SET open_channel_id = changed.open_channel_id,
+        open_channel_title = changed.open_channel_title,
+        open_channel_description = changed.open_channel_description,
+        closed_channel_id = changed.closed_channel_id,
+        closed_channel_title = changed.closed_channel_title,
+        closed_channel_description = changed.closed_channel_description,
+        closed_channel_donation_message = changed.closed_channel_donation_message,
+        sub_1_price = changed.sub_1_price,
+        sub_1_time = changed.sub_1_time,
+        sub_2_price = changed.sub_2_price,
+        sub_2_time = changed.sub_2_time,
+        sub_3_price = changed.sub_3_price,
+        sub_3_time = changed.sub_3_time,
+        client_wallet_address = changed.client_wallet_address,
+        client_payout_currency = changed.client_payout_currency,
+        client_payout_network = changed.client_payout_network,
+        payout_strategy = changed.payout_strategy,
+        payout_threshold_usd = changed.payout_threshold_usd,
+        payout_threshold_updated_at = changed.payout_threshold_updated_at,
+        notification_status = changed.notification_status,
+        notification_id = changed.notification_id,
         updated_at = now()
-    WHERE m.open_channel_id = update_channel.open_channel_id AND m.closed_channel_id = own_closed_channel_id;
+    WHERE c.open_channel_id = update_channel.open_channel_id AND c.closed_channel_id = own_closed_channel_id;
     RETURN (
         SELECT b.id FROM public.broadcast_manager AS b
-        WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+        WHERE b.open_channel_id = changed.open_channel_id AND b.closed_channel_id = changed.closed_channel_id
     );
 END;
 $$;
@@ -1027,9 +1027,9 @@ DECLARE
         WHERE b.open_channel_id = delete_channel.open_channel_id AND b.closed_channel_id = own_closed_channel_id
     );
 BEGIN
-    DELETE FROM public.main_clients_database AS m
-    WHERE m.client_id = delete_channel.client_id
-        AND m.open_channel_id = delete_channel.open_channel_id AND m.closed_channel_id = own_closed_channel_id;
+    DELETE FROM public.main_clients_database AS c
+    WHERE c.client_id = delete_channel.client_id
+        AND c.open_channel_id = delete_channel.open_channel_id AND c.closed_channel_id = own_closed_channel_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no channel %', open_channel_id USING ERRCODE = 'BM007';
     END IF;

@@ -57,49 +57,49 @@ class Step:
 
 @contextmanager
 def shown(stream: TextIO | None = None) -> Iterator[Callable[[Diagnostic], None]]:
-    """Give a notice handler for psycopg that shows what it hears on a stream, which is stderr if none is given."""
+    """Give a notice handler for psycopg that shows the progress on a stream, which is stderr if none is given."""
     stream = stream or sys.stderr
     if stream.isatty():
         with _bars(stream) as report:
             yield report
     else:
-        with _lines() as report:
+        with _log_lines() as report:
             yield report
 
 
 @contextmanager
-def _lines() -> Iterator[Callable[[Diagnostic], None]]:
+def _log_lines() -> Iterator[Callable[[Diagnostic], None]]:
     # A line a second at most, besides the last one of each step, complete or not.
     step: Step | None = None
-    told = ""
-    told_at = float("-inf")
+    logged = ""
+    logged_at = float("-inf")
 
-    def tell() -> None:
-        nonlocal told, told_at
-        if step is not None and (text := str(step)) != told:
+    def log_step() -> None:
+        nonlocal logged, logged_at
+        if step is not None and (text := str(step)) != logged:
             # alembic's own lines show the sentence, pyapi.logs shows the event.
             log.info("%s", text, extra={"pyapi_event": step.event()})
-            told, told_at = text, step.seen
+            logged, logged_at = text, step.seen
 
     def report(diagnostic: Diagnostic) -> None:
         nonlocal step
-        heard = _counts(diagnostic)
-        if heard is None:
+        counts = _counts(diagnostic)
+        if counts is None:
             log.info("%s", diagnostic.message_primary)
             return
-        name, done, total = heard
+        name, done, total = counts
         now = _now()
         if step is None or not step.follows(name, done):
-            tell()
+            log_step()
             step = Step(name, done, now, done, total, now)
         step.done, step.total, step.seen = done, total, now
-        if now - told_at >= 1 or done >= total:
-            tell()
+        if now - logged_at >= 1 or done >= total:
+            log_step()
 
     try:
         yield report
     finally:
-        tell()
+        log_step()
 
 
 @contextmanager
@@ -116,11 +116,11 @@ def _bars(stream: TextIO) -> Iterator[Callable[[Diagnostic], None]]:
     steps: dict[str, Step] = {}
 
     def report(diagnostic: Diagnostic) -> None:
-        heard = _counts(diagnostic)
-        if heard is None:
+        counts = _counts(diagnostic)
+        if counts is None:
             log.info("%s", diagnostic.message_primary)
             return
-        name, done, total = heard
+        name, done, total = counts
         now = _now()
         if name not in steps or not steps[name].follows(name, done):
             steps[name] = Step(name, done, now, done, total, now)
@@ -136,8 +136,8 @@ def _bars(stream: TextIO) -> Iterator[Callable[[Diagnostic], None]]:
 
 @contextmanager
 def _logging_above(stream: TextIO) -> Iterator[None]:
-    # rich has put itself in the place of sys.stderr and prints what is written there above the bars; the handlers
-    # still have the stream of before.
+    # rich has replaced sys.stderr and prints what is written there above the bars; the handlers still have the
+    # original stream.
     handlers = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler) and h.stream is stream]
     for handler in handlers:
         handler.setStream(sys.stderr)

@@ -9,9 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 from telegram import Bot
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
-from pyapi.logs import retry_logged
 from pyapi.pool import Pool, connection, make_pool
 from pyapi.queries import QUERIES
 from pyapi.worker.settings import WorkerSettings
@@ -19,7 +17,6 @@ from pyapi.worker.telegram import telegram_bot
 
 # The database can not be reached, or is shutting down; the same statement may succeed in a moment.
 DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction, OSError)
-_LONGEST_PAUSE = 5
 
 
 @dataclass
@@ -77,18 +74,3 @@ async def call(context: WorkerContext, query: str, **parameters: Any) -> list[tu
     async with connection(context.pool) as conn, conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(QUERIES[query], parameters)
         return await cursor.fetchall()
-
-
-async def call_until_answered(context: WorkerContext, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    """Run a named query again and again until the database has answered; it must be safe to run twice.
-
-    Raises:
-        psycopg.Error: the database refused for another reason than being unreachable.
-    """
-    retrying = AsyncRetrying(
-        retry=retry_if_exception_type(DATABASE_AWAY),
-        wait=wait_random_exponential(multiplier=0.1, max=_LONGEST_PAUSE),
-        before_sleep=retry_logged("database.away", query=query),
-    )
-    rows: list[tuple[Any, ...]] = await retrying(call, context, query, **parameters)
-    return rows

@@ -16,13 +16,15 @@ from uuid import UUID
 import structlog
 from psycopg.rows import class_row
 from structlog.contextvars import bind_contextvars
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from pyapi.channels.messages import Part, broadcast_messages
 from pyapi.log_events import milliseconds_since
+from pyapi.logs import retry_logged
 from pyapi.metrics import CLAIMS, CLAIMS_ENDED, PART_SECONDS
 from pyapi.pool import connection
 from pyapi.queries import QUERIES
-from pyapi.worker.context import DATABASE_AWAY, WorkerContext, call, call_until_answered
+from pyapi.worker.context import DATABASE_AWAY, WorkerContext, call
 from pyapi.worker.telegram import delete_message, send_message
 from pyapi.worker.telegram_errors import (
     CLAIM_LOST,
@@ -42,6 +44,7 @@ from pyapi.worker.telegram_errors import (
 _ENDS_DELIVERY = (RATE_LIMITED, NETWORK, UNAUTHORIZED, STOPPED, CLAIM_LOST)
 # After a longer wait than this the worker asks whether it still has the claim.
 _RECHECK_CLAIM_AFTER_SECONDS = 1.0
+_LONGEST_PAUSE = 5
 
 # The log line of each outcome of finish_broadcast().
 _OUTCOME_LOGS = {
@@ -158,7 +161,7 @@ async def deliver(context: WorkerContext, claim: Claim) -> Delivered:
     if last and last.kind is UNAUTHORIZED:
         context.token_refused = True
         context.stopping.set()
-    rows = await call_until_answered(context, "finish_broadcast", delivery_id=claim.delivery_id, worker=claim.worker)
+    rows = await _call_until_answered(context, "finish_broadcast", delivery_id=claim.delivery_id, worker=claim.worker)
     outcome = str(rows[0][0])
     CLAIMS_ENDED.labels(outcome).inc()
     level, event = _OUTCOME_LOGS[outcome]
@@ -211,7 +214,7 @@ async def _send_part(context: WorkerContext, claim: Claim, part: Part, blocked_b
     else:
         event = "part.unknown" if outcome == "unknown" else "part.failed"
         about.warning(event, code=refused.kind.code, description=refused.description)
-    await call_until_answered(
+    await _call_until_answered(
         context,
         "record_part",
         delivery_id=claim.delivery_id,
@@ -242,7 +245,7 @@ async def _wait_and_send(
         await context.pause(intended.wait_seconds)
     if _boot_time() - intended_at > _RECHECK_CLAIM_AFTER_SECONDS:
         # The process or its machine may have been suspended, and another worker has taken over.
-        still = await call_until_answered(
+        still = await _call_until_answered(
             context, "is_still_claimed", delivery_id=claim.delivery_id, worker=claim.worker, seconds=seconds
         )
         if not still:
@@ -273,3 +276,18 @@ async def _with_timeout(context: WorkerContext, seconds: float, request: Corouti
                 context.request_timeouts.discard(limit)
     except TimeoutError:
         return Refusal(NO_ANSWER)
+
+
+async def _call_until_answered(context: WorkerContext, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    """Run a named query again and again until the database has answered; it must be safe to run twice.
+
+    Raises:
+        psycopg.Error: the database refused for another reason than being unreachable.
+    """
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(DATABASE_AWAY),
+        wait=wait_random_exponential(multiplier=0.1, max=_LONGEST_PAUSE),
+        before_sleep=retry_logged("database.away", query=query),
+    )
+    rows: list[tuple[Any, ...]] = await retrying(call, context, query, **parameters)
+    return rows

@@ -81,7 +81,7 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event) -> None:
     """
     async with worker_context(settings) as context:
         deliveries: set[asyncio.Task[Delivered]] = set()
-        main = asyncio.create_task(_take_and_deliver(context, deliveries))
+        main = asyncio.create_task(_claim_and_deliver(context, deliveries))
         await _wait_for_end_or_stop(main, stop)
         await _shut_down(context, main, deliveries, _GRACE)
         if not main.cancelled():
@@ -179,7 +179,7 @@ async def _deliver(context: WorkerContext, claim: Claim) -> Delivered:
         raise
 
 
-async def _take_and_deliver(context: WorkerContext, deliveries: set[asyncio.Task[Delivered]]) -> None:
+async def _claim_and_deliver(context: WorkerContext, deliveries: set[asyncio.Task[Delivered]]) -> None:
     settings = context.settings
     wake = asyncio.Event()
     names = _claim_names()

@@ -1,4 +1,4 @@
-"""What a worker is told by its environment: the database, the bot, and how many messages it sends at once."""
+"""A worker's settings, from its environment: the database, the bot, and how many messages it sends at once."""
 
 import os
 import re
@@ -28,7 +28,7 @@ class WorkerSettings(BaseSettings):
         telegram_api_base_url: another Bot API server than Telegram's.
         worker_concurrency: so many broadcasts at once, at most.
         worker_poll_seconds: how often it looks by itself; a NOTIFY wakes it at once.
-        worker_send_timeout: seconds that a message may take; never more than a quarter of the lease.
+        worker_send_timeout: seconds that a message may take; at most a quarter of the lease.
     """
 
     model_config = SettingsConfigDict(

@@ -15,12 +15,12 @@ from pyapi.channels.messages import Message, deep_link
 from pyapi.worker.settings import WorkerSettings
 from pyapi.worker.telegram_errors import NETWORK, NO_ANSWER, UNEXPECTED, Refusal, refusal
 
-# At these nothing has left this machine yet.
+# After these errors nothing was sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 
 class RequestRefused(TelegramError):
-    """A request did not go through; refusal tells why."""
+    """A request failed; refusal says why."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.kind.sentence)
@@ -29,8 +29,7 @@ class RequestRefused(TelegramError):
 
 
 class _Request(HTTPXRequest):
-    # The library tells errors apart by classes of its own, which keep neither the status nor whether
-    # anything was sent: what came is judged here, before it does.
+    # The library's error classes keep neither the status nor whether anything was sent, so the answer is judged here.
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         try:
             status, body = await super().do_request(*args, **kwargs)
@@ -101,7 +100,7 @@ async def send_message(bot: Bot, chat_id: str, message: Message, bot_username: s
     except RequestRefused as error:
         return error.refusal
     except Exception:
-        # An answer that can not be read came after the request was sent: whatever it is, it must be noted.
+        # The request was sent, and its answer can not be read: that must be recorded, whatever it is.
         return Refusal(UNEXPECTED)
     return sent.message_id
 
@@ -112,6 +111,6 @@ async def delete_message(bot: Bot, chat_id: str, message_id: int) -> Refusal | N
         await bot.delete_message(chat_id, message_id)
     except Exception as error:
         refused = error.refusal if isinstance(error, RequestRefused) else Refusal(UNEXPECTED)
-        # Nothing is lost by asking again: what is not Telegram's is no answer, and no fault of the channel's.
+        # Deleting again does no harm, and an answer that is not Telegram's is not the channel's fault: retry later.
         return Refusal(NETWORK) if refused.kind is UNEXPECTED else refused
     return None

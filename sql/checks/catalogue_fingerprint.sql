@@ -88,7 +88,8 @@ facts (scope, kind, name, definition) AS (
         '%s(%s) returns %s, language %s, %s, security %s, set %s',
         CASE f.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END,
         regexp_replace(pg_get_function_identity_arguments(f.oid), '\m(public|broadcast)\.', '', 'g'),
-        coalesce(regexp_replace(format_type(nullif(f.prorettype, 0), NULL), '\m(public|broadcast)\.', '', 'g'), ''), l.lanname,
+        coalesce(regexp_replace(format_type(nullif(f.prorettype, 0), NULL), '\m(public|broadcast)\.', '', 'g'), ''),
+        l.lanname,
         f.provolatile, CASE WHEN f.prosecdef THEN 'definer' ELSE 'invoker' END,
         coalesce(array_to_string(f.proconfig, ' and '), 'nothing')
     )
@@ -101,7 +102,9 @@ facts (scope, kind, name, definition) AS (
     SELECT 'rule', 'comment', 'function ' || f.function_name, obj_description(f.oid, 'pg_proc')
     FROM rule_functions AS f
     UNION ALL
-    SELECT 'rule', 'relation', r.relation_name, CASE r.relkind WHEN 'v' THEN 'view' WHEN 'r' THEN 'table' ELSE r.relkind::text END
+    SELECT
+        'rule', 'relation', r.relation_name,
+        CASE r.relkind WHEN 'v' THEN 'view' WHEN 'r' THEN 'table' ELSE r.relkind::text END
     FROM rule_relations AS r
     UNION ALL
     -- Without aliases: PostgreSQL adds some of its own when it restores a view. The columns' names are facts, too.
@@ -127,19 +130,23 @@ facts (scope, kind, name, definition) AS (
     INNER JOIN pg_catalog.pg_attribute AS a ON r.oid = a.attrelid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_attrdef AS d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
     UNION ALL
-    SELECT 'rule', 'constraint', r.relation_name || '.' || k.conname, regexp_replace(pg_get_constraintdef(k.oid), '\m(public|broadcast)\.', '', 'g')
+    SELECT
+        'rule', 'constraint', r.relation_name || '.' || k.conname,
+        regexp_replace(pg_get_constraintdef(k.oid), '\m(public|broadcast)\.', '', 'g')
     FROM rule_relations AS r
     INNER JOIN pg_catalog.pg_constraint AS k ON r.oid = k.conrelid AND k.contype <> 'n'
     UNION ALL
     SELECT 'rule', 'index', c.relname::text, format(
-        '%s, %s', regexp_replace(pg_get_indexdef(i.indexrelid), '\m(public|broadcast)\.', '', 'g'), CASE WHEN i.indisvalid THEN 'valid' ELSE 'not valid' END
+        '%s, %s', regexp_replace(pg_get_indexdef(i.indexrelid), '\m(public|broadcast)\.', '', 'g'),
+        CASE WHEN i.indisvalid THEN 'valid' ELSE 'not valid' END
     )
     FROM rule_relations AS r
     INNER JOIN pg_catalog.pg_index AS i ON r.oid = i.indrelid
     INNER JOIN pg_catalog.pg_class AS c ON i.indexrelid = c.oid
     UNION ALL
     SELECT 'rule', 'constraint', k.constraint_name, format(
-        '%s, %s', regexp_replace(pg_get_constraintdef(k.oid), '\m(public|broadcast)\.', '', 'g'), CASE WHEN k.convalidated THEN 'valid' ELSE 'not valid' END
+        '%s, %s', regexp_replace(pg_get_constraintdef(k.oid), '\m(public|broadcast)\.', '', 'g'),
+        CASE WHEN k.convalidated THEN 'valid' ELSE 'not valid' END
     )
     FROM rule_constraints AS k
     UNION ALL
@@ -159,7 +166,9 @@ facts (scope, kind, name, definition) AS (
             ELSE 'other'
         END,
         'trigger', format('%s on %s', t.tgname, b.table_name),
-        format('%s; enabled %s', regexp_replace(pg_get_triggerdef(t.oid), '\m(public|broadcast)\.', '', 'g'), t.tgenabled)
+        format(
+            '%s; enabled %s', regexp_replace(pg_get_triggerdef(t.oid), '\m(public|broadcast)\.', '', 'g'), t.tgenabled
+        )
     FROM business_tables AS b
     INNER JOIN pg_catalog.pg_trigger AS t ON b.oid = t.tgrelid AND NOT t.tgisinternal
     UNION ALL
@@ -169,7 +178,10 @@ facts (scope, kind, name, definition) AS (
     WHERE t.tgfoid IN (SELECT f.oid FROM rule_functions AS f)
     UNION ALL
     SELECT
-        CASE WHEN g.object_kind <> 'table' OR g.grantee IN (SELECT r.role_name FROM rule_roles AS r) THEN 'rule' ELSE 'other' END,
+        CASE
+            WHEN g.object_kind <> 'table' OR g.grantee IN (SELECT r.role_name FROM rule_roles AS r) THEN 'rule'
+            ELSE 'other'
+        END,
         'grant', format('%s %s to %s', g.object_kind, g.object_name, g.grantee),
         string_agg(g.privilege_type, ', ' ORDER BY g.privilege_type)
     FROM grants AS g
@@ -189,13 +201,16 @@ facts (scope, kind, name, definition) AS (
     WHERE r.rolname IN (SELECT w.role_name FROM rule_roles AS w)
     UNION ALL
     SELECT 'rule', 'owner', f.function_name || ' runs as', CASE
-        WHEN f.proowner = b.relowner THEN 'the owner of broadcast_manager' ELSE 'another role than the owner of broadcast_manager'
+        WHEN f.proowner = b.relowner THEN 'the owner of broadcast_manager'
+        ELSE 'another role than the owner of broadcast_manager'
     END
     FROM rule_functions AS f
     INNER JOIN business_tables AS b ON b.table_name = 'broadcast_manager'
     WHERE f.prosecdef
     UNION ALL
-    SELECT 'needed', 'column', b.table_name || '.' || a.attname, CASE WHEN a.attnotnull THEN 'NOT NULL' ELSE 'takes NULL' END
+    SELECT
+        'needed', 'column', b.table_name || '.' || a.attname,
+        CASE WHEN a.attnotnull THEN 'NOT NULL' ELSE 'takes NULL' END
     FROM business_tables AS b
     INNER JOIN pg_catalog.pg_attribute AS a ON b.oid = a.attrelid AND NOT a.attisdropped
     WHERE
@@ -216,7 +231,10 @@ facts (scope, kind, name, definition) AS (
     FROM (
         VALUES
         ('one channel per pair', 'main_clients_database', ARRAY['closed_channel_id', 'open_channel_id'], TRUE),
-        ('channel by owner and pair', 'main_clients_database', ARRAY['client_id', 'closed_channel_id', 'open_channel_id'], FALSE),
+        (
+            'channel by owner and pair', 'main_clients_database',
+            ARRAY['client_id', 'closed_channel_id', 'open_channel_id'], FALSE
+        ),
         ('one broadcast row per pair', 'broadcast_manager', ARRAY['closed_channel_id', 'open_channel_id'], FALSE)
     ) AS n (description, table_name, column_names, may_be_implied)
     UNION ALL
@@ -251,7 +269,8 @@ facts (scope, kind, name, definition) AS (
         regexp_replace(
             regexp_replace(
                 regexp_replace(
-                    regexp_replace(pg_get_constraintdef(k.oid), '\m(public|broadcast)\.', '', 'g'), '::(text|character varying)(\[\])?', '', 'g'
+                    regexp_replace(pg_get_constraintdef(k.oid), '\m(public|broadcast)\.', '', 'g'),
+                    '::(text|character varying)(\[\])?', '', 'g'
                 ),
                 '\((''[^'']*'')\)', '\1', 'g'
             ),
@@ -264,7 +283,8 @@ facts (scope, kind, name, definition) AS (
     WHERE k.oid NOT IN (SELECT r.oid FROM rule_constraints AS r)
     UNION ALL
     SELECT 'other', 'index', b.table_name || '.' || c.relname, format(
-        '%s, %s', regexp_replace(pg_get_indexdef(i.indexrelid), '\m(public|broadcast)\.', '', 'g'), CASE WHEN i.indisvalid THEN 'valid' ELSE 'not valid' END
+        '%s, %s', regexp_replace(pg_get_indexdef(i.indexrelid), '\m(public|broadcast)\.', '', 'g'),
+        CASE WHEN i.indisvalid THEN 'valid' ELSE 'not valid' END
     )
     FROM business_tables AS b
     INNER JOIN pg_catalog.pg_index AS i ON b.oid = i.indrelid

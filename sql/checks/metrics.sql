@@ -19,15 +19,16 @@ AS $$
         ('broadcast_manager_channels', 'Channels at the last full check.', NULL::text, NULL::text, c.channels::numeric),
         ('broadcast_manager_broadcasts', 'Broadcast rows at the last full check.', NULL, NULL, c.broadcasts),
         (
-            'broadcast_manager_failing', 'Active broadcasts whose last send failed, at the last full check.', NULL, NULL, c.failing
+            'broadcast_manager_failing', 'Active broadcasts whose last send failed, at the last full check.',
+            NULL, NULL, c.failing
         ),
         (
-            'broadcast_manager_attempts', 'Attempts that the broadcasts count, at the last full check.', 'outcome', 'successful',
-            c.attempts_successful
+            'broadcast_manager_attempts', 'Attempts that the broadcasts count, at the last full check.',
+            'outcome', 'successful', c.attempts_successful
         ),
         (
-            'broadcast_manager_attempts', 'Attempts that the broadcasts count, at the last full check.', 'outcome', 'failed',
-            c.attempts_failed
+            'broadcast_manager_attempts', 'Attempts that the broadcasts count, at the last full check.',
+            'outcome', 'failed', c.attempts_failed
         ),
         (
             'broadcast_manager_check_timestamp_seconds', 'When the last full check began, as Unix time.', NULL, NULL,
@@ -56,7 +57,8 @@ AS $$
         coalesce((c.violations ->> n.check_name)::double precision, 0)
     FROM broadcast.integrity_check AS c
     CROSS JOIN unnest(ARRAY[
-        'channel_without_broadcast', 'broadcast_without_channel', 'owner_mismatch', 'duplicate_broadcast', 'duplicate_channel',
+        'channel_without_broadcast', 'broadcast_without_channel', 'owner_mismatch',
+        'duplicate_broadcast', 'duplicate_channel',
         'trigger_missing', 'trigger_disabled', 'trigger_replica_only', 'key_missing', 'key_wrong', 'key_not_enforced',
         'key_not_validated', 'key_trigger_disabled', 'unique_key_missing', 'index_invalid', 'column_nullable'
     ]) AS n (check_name)

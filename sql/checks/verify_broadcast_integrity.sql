@@ -75,17 +75,21 @@ rows_found AS (
         m.broadcast_id,
         CASE m.check_name
             WHEN 'channel_without_broadcast' THEN 'The channel has no broadcast row: its owner sees "Not Configured".'
-            WHEN 'broadcast_without_channel' THEN 'No channel has this pair: the channel was deleted or its pair was edited.'
+            WHEN 'broadcast_without_channel'
+                THEN 'No channel has this pair: the channel was deleted or its pair was edited.'
             ELSE format(
                 'The channel belongs to %s, its broadcast row to %s.',
                 m.client_id, coalesce(m.broadcast_client_id::text, 'nobody')
             )
         END AS detail,
         CASE m.check_name
-            WHEN 'channel_without_broadcast' THEN 'broadcast-manager backfill, or in psql: CALL broadcast.backfill_broadcasts();'
+            WHEN 'channel_without_broadcast'
+                THEN 'broadcast-manager backfill, or in psql: CALL broadcast.backfill_broadcasts();'
             WHEN 'broadcast_without_channel'
-                THEN 'broadcast-manager upgrade, or in psql: CALL broadcast.repair_broadcasts(); the row goes to the quarantine.'
-            ELSE 'broadcast-manager upgrade, or in psql: CALL broadcast.repair_broadcasts(); the old row is kept in the quarantine.'
+                THEN 'broadcast-manager upgrade, or in psql: CALL broadcast.repair_broadcasts(); '
+                    'the row goes to the quarantine.'
+            ELSE 'broadcast-manager upgrade, or in psql: CALL broadcast.repair_broadcasts(); '
+                'the old row is kept in the quarantine.'
         END AS remedy
     FROM misfits AS m
     UNION ALL
@@ -96,8 +100,8 @@ rows_found AS (
         b.closed_channel_id,
         NULL,
         format('%s broadcast rows for one pair.', count(*)),
-        'broadcast-manager upgrade, or in psql: SELECT broadcast.quarantine_duplicate_broadcasts(); the row with the most history stays, '
-        'the others go to the quarantine.'
+        'broadcast-manager upgrade, or in psql: SELECT broadcast.quarantine_duplicate_broadcasts(); '
+        'the row with the most history stays, the others go to the quarantine.'
     FROM public.broadcast_manager AS b
     -- Where there is a valid unique key there are no duplicates.
     WHERE
@@ -137,8 +141,12 @@ trigger_found AS (
         format('Trigger %s on %s.', w.trigger_name, w.table_name) AS detail,
         CASE
             WHEN t.tgname IS NULL
-                THEN 'broadcast-manager upgrade; if the database is at head: sql/rule/' || w.trigger_name || '.trigger.sql'
-            ELSE format('ALTER TABLE %s ENABLE TRIGGER %s; then look for what was missed.', w.table_name, w.trigger_name)
+                THEN format(
+                    'broadcast-manager upgrade; if the database is at head: sql/rule/%s.trigger.sql', w.trigger_name
+                )
+            ELSE format(
+                'ALTER TABLE %s ENABLE TRIGGER %s; then look for what was missed.', w.table_name, w.trigger_name
+            )
         END AS remedy
     FROM trigger_wanted AS w
     LEFT JOIN pg_catalog.pg_trigger AS t
@@ -168,7 +176,10 @@ key_found AS (
         k.convalidated,
         -- NOT ENFORCED came with PostgreSQL 18; before it, to_jsonb() has no such field.
         coalesce((to_jsonb(k) ->> 'conenforced')::boolean, TRUE) AS enforced,
-        replace(regexp_replace(pg_get_constraintdef(k.oid), ' NOT (VALID|ENFORCED)', '', 'g'), 'REFERENCES public.', 'REFERENCES ')
+        replace(
+            regexp_replace(pg_get_constraintdef(k.oid), ' NOT (VALID|ENFORCED)', '', 'g'),
+            'REFERENCES public.', 'REFERENCES '
+        )
             AS found_definition
     FROM key_wanted AS w
     LEFT JOIN pg_catalog.pg_constraint AS k

@@ -11,10 +11,11 @@ AS $$
             AND b.next_send_time <= now()
             AND (
                 b.broadcast_status IN ('pending', 'completed', 'failed')
-                -- Nobody is sending it: an older scheduler ended in mid-send, or the row was restored without its delivery.
+                -- Nobody is sending it: an older scheduler died, or the row was restored without its delivery.
                 OR (
                     b.broadcast_status = 'in_progress'
-                    AND coalesce(b.updated_at, '-infinity') < now() - (SELECT s.claim_lease FROM broadcast.settings AS s)
+                    AND coalesce(b.updated_at, '-infinity')
+                    < now() - (SELECT s.claim_lease FROM broadcast.settings AS s)
                     AND NOT EXISTS (
                         SELECT FROM broadcast.deliveries AS d
                         WHERE d.broadcast_id = b.id AND d.finished_at IS NULL

@@ -110,7 +110,8 @@ BEGIN
             stored.last_error_time := now();
             -- If it was switched off while it was being sent, it stays off, and the reason stays.
             result := CASE
-                WHEN stored.is_active AND stored.consecutive_failures >= settings.max_consecutive_failures THEN 'switched_off'
+                WHEN stored.is_active AND stored.consecutive_failures >= settings.max_consecutive_failures
+                    THEN 'switched_off'
                 ELSE 'failed'
             END;
             delivery.outcome := CASE WHEN result = 'switched_off' OR stored.is_active IS NOT TRUE THEN 'failed' END;
@@ -147,5 +148,5 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.finish_broadcast(bigint, text) IS
-'Ends a worker''s claim by what became of the parts: sent, unknown, failed, switched_off, released, channel_gone or lost.';
+'Ends a worker''s claim by its parts'' outcomes: sent, unknown, failed, switched_off, released, channel_gone or lost.';
 REVOKE ALL ON FUNCTION broadcast.finish_broadcast(bigint, text) FROM public;

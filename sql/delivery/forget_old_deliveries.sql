@@ -6,7 +6,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     -- Reasons of broadcasts that are on again or gone.
     DELETE FROM broadcast.switched_off AS s
-    WHERE NOT EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = s.broadcast_id AND b.is_active IS NOT TRUE);
+    WHERE NOT EXISTS (
+        SELECT FROM public.broadcast_manager AS b
+        WHERE b.id = s.broadcast_id AND b.is_active IS NOT TRUE
+    );
     WITH forgotten AS (
         DELETE FROM broadcast.deliveries AS d
         USING broadcast.settings AS s
@@ -23,5 +26,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION broadcast.forget_old_deliveries() IS
-'Deletes finished deliveries older than the settings keep them, but for those whose messages still stand and are to be replaced.';
+'Deletes finished deliveries older than the settings keep them, except those whose messages are still to be replaced.';
 REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;

@@ -61,7 +61,8 @@ BEGIN
         -- The lock on this one row also keeps two workers from giving one chat the same time.
         SELECT greatest(bot.next_slot, slot) INTO slot FROM broadcast.bot_slot AS bot FOR UPDATE;
         UPDATE broadcast.bot_slot
-        SET next_slot = slot + coalesce(interval '1 second' / settings.messages_per_second::double precision, interval '0');
+        SET next_slot = slot
+            + coalesce(interval '1 second' / settings.messages_per_second::double precision, interval '0');
         SELECT greatest(slot, max(p.send_at) + settings.chat_interval) INTO slot
         FROM broadcast.delivery_parts AS p
         WHERE p.chat_id = to_chat AND p.send_at > slot - settings.chat_interval;
@@ -89,5 +90,5 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.intend_part(bigint, text, text) IS
-'Notes that a worker is about to send this part and gives what to send, where, and not before when; nothing when it must not.';
+'Records that a worker is about to send this part; gives what to send, where and not before when, or nothing.';
 REVOKE ALL ON FUNCTION broadcast.intend_part(bigint, text, text) FROM public;

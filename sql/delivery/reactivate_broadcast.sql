@@ -21,5 +21,5 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid) IS
-'Switches a client''s broadcast on again and forgets its failures in a row; gives its pair. What is overdue goes out next.';
+'Switches a client''s broadcast on again, forgets its failures in a row and gives its pair; it goes out if overdue.';
 REVOKE ALL ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid) FROM public;

@@ -35,7 +35,10 @@ BEGIN
         UPDATE public.broadcast_manager AS b
         SET last_open_message_id = CASE part WHEN 'open' THEN record_part.message_id ELSE b.last_open_message_id END,
             last_open_message_sent_at = CASE part WHEN 'open' THEN now() ELSE b.last_open_message_sent_at END,
-            last_closed_message_id = CASE part WHEN 'closed' THEN record_part.message_id ELSE b.last_closed_message_id END,
+            last_closed_message_id = CASE part
+                WHEN 'closed' THEN record_part.message_id
+                ELSE b.last_closed_message_id
+            END,
             last_closed_message_sent_at = CASE part WHEN 'closed' THEN now() ELSE b.last_closed_message_sent_at END
         FROM broadcast.deliveries AS d
         WHERE d.id = record_part.delivery_id AND d.worker IS NULL AND b.id = d.broadcast_id;
@@ -47,5 +50,5 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval) IS
-'Notes what became of a part: sent with its message id, failed with the reason, or unknown; retry_after holds all workers back.';
+'Records a part''s outcome: sent with its message id, failed with the reason, or unknown; retry_after holds all back.';
 REVOKE ALL ON FUNCTION broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval) FROM public;

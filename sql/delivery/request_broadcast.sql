@@ -43,5 +43,5 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.request_broadcast(uuid, uuid) IS
-'Makes a client''s broadcast due now, tells the workers and gives its pair; refused when it is off, being sent, or too soon.';
+'Makes a client''s broadcast due now, wakes the workers and gives its pair; refused when off, being sent or too soon.';
 REVOKE ALL ON FUNCTION broadcast.request_broadcast(uuid, uuid) FROM public;

@@ -10,7 +10,8 @@ AS $$
     SELECT CASE
         WHEN b.last_manual_trigger_time > clock_timestamp() - s.manual_trigger_interval
             THEN ceil(extract(
-                EPOCH FROM least(b.last_manual_trigger_time, clock_timestamp()) + s.manual_trigger_interval - clock_timestamp()
+                EPOCH FROM least(b.last_manual_trigger_time, clock_timestamp())
+                + s.manual_trigger_interval - clock_timestamp()
             ))::integer
         ELSE 0
     END

@@ -7,37 +7,13 @@ import pytest
 from pyapi.worker.loop import Round, run_round
 from pyapi.worker.settings import WorkerSettings
 from pyapi.worker.telegram import RequestRefused
-from tests.delivery.broadcasts import Conn, add_broadcast, make_due, parts, row
+from tests.delivery.broadcasts import Conn, add_broadcast
 from tools.telegram import Telegram
-
-ANSWERS = pytest.mark.parametrize(
-    ("status", "code"),
-    [
-        (403, "unexpected_answer"),
-        (404, "unexpected_answer"),
-        (407, "unexpected_answer"),
-        (429, "unexpected_answer"),
-        (502, "server_error"),
-    ],
-)
 
 
 def send(settings: WorkerSettings) -> Round:
     """Run one round."""
     return asyncio.run(run_round(settings, asyncio.Event()))
-
-
-@ANSWERS
-def test_message_is_of_unknown_fate_and_counts_as_no_failure(
-    conn: Conn, telegram: Telegram, settings: WorkerSettings, status: int, code: str
-) -> None:
-    conn.execute("UPDATE broadcast.settings SET max_consecutive_failures = 1")
-    broadcast = add_broadcast(conn)
-    telegram.order("not_telegram", method="sendMessage", chat_id=broadcast.open_id, status=status)
-    assert [result.outcome for result in send(settings).results] == ["unknown"]
-    assert parts(conn, broadcast) == [("open", "unknown", code), ("closed", "sent", None)]
-    now = row(conn, broadcast)
-    assert (now["is_active"], now["consecutive_failures"], now["failed_broadcasts"]) == (True, 0, 0)
 
 
 def test_what_is_due_waits_until_telegram_is_there_again(
@@ -52,23 +28,16 @@ def test_what_is_due_waits_until_telegram_is_there_again(
     assert [result.outcome for result in send(one_by_one).results] == ["sent", "sent"]
 
 
-@pytest.mark.parametrize("status", [403, 404, 407, 429])
-def test_deletion_is_asked_for_again_and_counts_as_no_failure(
-    conn: Conn, telegram: Telegram, settings: WorkerSettings, status: int
-) -> None:
-    conn.execute("UPDATE broadcast.settings SET max_consecutive_failures = 1")
-    broadcast = add_broadcast(conn)
-    assert send(settings).successful == 1
-    make_due(conn, broadcast)
-    telegram.order("not_telegram", method="deleteMessage", status=status)
-    assert [result.outcome for result in send(settings).results] == ["released"]
-    assert len(telegram.messages()) == 2
-    assert send(settings).successful == 1
-    assert len(telegram.messages(deleted=False)) == 2
-    assert row(conn, broadcast)["total_broadcasts"] == 2
-
-
-@ANSWERS
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (403, "unexpected_answer"),
+        (404, "unexpected_answer"),
+        (407, "unexpected_answer"),
+        (429, "unexpected_answer"),
+        (502, "server_error"),
+    ],
+)
 def test_worker_does_not_take_it_for_a_refusal_of_its_token(
     telegram: Telegram, settings: WorkerSettings, status: int, code: str
 ) -> None:

@@ -50,23 +50,6 @@ def test_cli_migration_to_no_revision_exits_with_2(
     assert sentence in outcome.err
 
 
-@pytest.mark.parametrize("command", [["upgrade"], ["downgrade", "base"]], ids=" ".join)
-@pytest.mark.parametrize(
-    ("url", "sentence"),
-    [
-        (None, "DATABASE_URL is not set"),
-        ("mysql://somewhere/db", "must begin with postgresql://"),
-        ("postgresql://nobody:very-secret@127.0.0.1:1/nowhere", "can not be reached"),
-    ],
-    ids=["unset", "other scheme", "nobody listens"],
-)
-def test_cli_migration_without_a_database_says_so(run: Run, command: list[str], url: str | None, sentence: str) -> None:
-    outcome = run(url, *command)
-    assert (outcome.code, outcome.out) == (2, "")
-    assert sentence in outcome.err
-    assert "very-secret" not in outcome.err
-
-
 def test_cli_downgrade_writes_a_script_without_a_database(run: Run) -> None:
     outcome = run(None, "downgrade", "head:base", "--sql")
     assert outcome.code == 0

@@ -114,11 +114,13 @@ def test_so_many_failures_in_a_row_switch_it_off(conn: Conn, most: int) -> None:
     assert ends == ["failed"] * (most - 1) + ["switched_off"]
     now = row(conn, broadcast)
     assert (now["state"], now["consecutive_failures"], now["failed_broadcasts"]) == ("off", most, most)
+    assert now["off_reason"] == "failures"
     assert now["last_error_message"] == "closed: chat_not_found"
     assert outcomes(conn, broadcast) == ["failed"]
     make_due(conn, broadcast)
     assert claim(conn) == []
     conn.execute("SELECT broadcast.reactivate_broadcast(%s, %s)", [broadcast.id, broadcast.client])
+    assert row(conn, broadcast)["off_reason"] is None
     assert len(claim(conn)) == 1
 
 

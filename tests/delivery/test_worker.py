@@ -317,7 +317,7 @@ def test_claim_that_is_lost_while_the_machine_is_suspended_sends_nothing(
             assert value(conn, "SELECT broadcast.release_expired_claims()") == 1
         return next(clock)
 
-    monkeypatch.setattr("pyapi.worker.delivery._awake_or_not", suspended)
+    monkeypatch.setattr("pyapi.worker.delivery._boot_time", suspended)
 
     async def held_up() -> str:
         async with worker_context(settings) as context:

@@ -111,11 +111,8 @@ def logged_in(module: ast.Module) -> Iterator[Logged]:
             if name == "failures_logged":
                 yield name, FAILURES, bound(function)
             elif name == "retry_logged":
-                yield (
-                    name,
-                    events_in(call.args[0], variables),
-                    {"reason", "code", "attempt"} | keywords(call, variables),
-                )
+                told = {"reason", "code", "attempt"} | keywords(call, variables) | context
+                yield name, events_in(call.args[0], variables), told
             elif logger in {"log", "about"} and method in METHODS and ast.unparse(call) != PASSED_ON:
                 told = keywords(call, variables) | (bound(function) if logger == "about" else set())
                 if told != {"extra"}:

@@ -43,11 +43,18 @@ def test_figures_are_those_of_the_database(conn: Conn, worker_url: str) -> None:
     assert len(claim(conn, count=1)) == 1
     conn.execute("UPDATE broadcast_manager SET next_send_time = now() - interval '1 h' WHERE id = %s", [late.id])
     conn.execute("UPDATE broadcast_manager SET is_active = FALSE, failed_broadcasts = 5 WHERE id = %s", [off.id])
+    for reason, count in (("failures", 3), ("owner", 2), ("operator", 1)):
+        for _ in range(count):
+            conn.execute("SELECT broadcast.switch_off(%s, %s)", [add_broadcast(conn).id, reason])
     with metrics_served(SERVED, worker_url) as port:
         seen = checked(port)
     assert seen.value("database_up") == 1
-    assert seen.value("channels") == seen.value("broadcasts") == 4
-    assert (seen.value("due"), seen.value("claimed"), seen.value("switched_off")) == (1, 1, 1)
+    assert seen.value("channels") == seen.value("broadcasts") == 10
+    assert (seen.value("due"), seen.value("claimed")) == (1, 1)
+    off_for = {
+        reason: seen.value("switched_off", reason=reason) for reason in ("failures", "owner", "operator", "other")
+    }
+    assert off_for == {"failures": 3, "owner": 2, "operator": 1, "other": 1}
     assert 3600 <= (seen.value("oldest_due_age_seconds") or 0) < 7200
     assert (seen.value("attempts", outcome="failed"), seen.value("attempts", outcome="successful")) == (5, 0)
     assert {seen.value("violations", **labels) for labels in seen.labels("violations")} == {0}

@@ -88,6 +88,9 @@ def test_the_remedies_mend(database: str, superuser: Callable[[str], str]) -> No
         mend(conn, "BroadcastClaimsExpired")
         assert row(conn, held)["state"] == "queued"
 
-        conn.execute("UPDATE broadcast_manager SET is_active = FALSE, last_error_time = now() WHERE id = %s", [off.id])
+        conn.execute("UPDATE broadcast_manager SET last_error_time = now()")
+        conn.execute(
+            "SELECT broadcast.switch_off(%s, 'failures'), broadcast.switch_off(%s, 'owner')", [off.id, held.id]
+        )
         mend(conn, "BroadcastsSwitchedOff")
-        assert row(conn, off)["is_active"]
+        assert (row(conn, off)["is_active"], row(conn, held)["is_active"]) == (True, False)
