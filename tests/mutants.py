@@ -23,8 +23,8 @@ MUTANTS = {
     "truncate-guard": "DROP TRIGGER refuse_broadcast_truncate ON broadcast_manager",
     "security-definer": "ALTER FUNCTION broadcast.create_broadcast_rows() SECURITY INVOKER",
     "search-path": "ALTER FUNCTION broadcast.create_broadcast_rows() RESET search_path",
-    "integrity-view": "ALTER VIEW broadcast.integrity_violations RENAME TO real_violations;"
-    "CREATE VIEW broadcast.integrity_violations AS SELECT * FROM real_violations WHERE false",
+    "integrity-view": "CREATE OR REPLACE VIEW broadcast.integrity_violations AS"
+    " SELECT * FROM broadcast.find_integrity_violations() WHERE false",
     "quarantine": "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
     "CREATE TRIGGER lose BEFORE INSERT ON broadcast.quarantine FOR EACH ROW EXECUTE FUNCTION lose()",
 }
