@@ -49,7 +49,7 @@ SELECT p.proname, p.prokind = 'p', p.prorettype = 'trigger'::regtype, p.provaria
         WHERE p.proargmodes IS NULL OR p.proargmodes[a.n] IN ('i', 'b', 'v') ORDER BY a.n
     )
 FROM pg_proc AS p
-WHERE p.pronamespace = 'public'::regnamespace
+WHERE p.pronamespace = 'broadcast'::regnamespace
 ORDER BY p.proname, p.oid
 """
 _ROWS: LiteralString = """
@@ -59,14 +59,14 @@ SELECT format_type(c.reltype, NULL),
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     )
 FROM pg_class AS c
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'c')
+WHERE c.relnamespace IN ('public'::regnamespace, 'broadcast'::regnamespace) AND c.relkind IN ('r', 'v', 'c')
 """
 _WATCHED: LiteralString = """
 SELECT DISTINCT format_type(c.reltype, NULL), p.proname
 FROM pg_trigger AS t
 INNER JOIN pg_class AS c ON t.tgrelid = c.oid
 INNER JOIN pg_proc AS p ON t.tgfoid = p.oid
-WHERE p.pronamespace = 'public'::regnamespace
+WHERE p.pronamespace = 'broadcast'::regnamespace
 """
 # Damage may turn into damage of another kind, but touches no further pair.
 VIOLATIONS: LiteralString = "SELECT DISTINCT open_channel_id, closed_channel_id FROM broadcast.integrity_violations"
@@ -276,7 +276,7 @@ class Fuzz:
             prices = self.conn.execute(_NOT_FINITE).fetchall()
             if not self._are_of_their_types(function, arguments):
                 return
-            statement = sql.SQL("SELECT CAST(public.{}({}) AS pg_catalog.text)").format(
+            statement = sql.SQL("SELECT CAST(broadcast.{}({}) AS pg_catalog.text)").format(
                 sql.Identifier(function.name), _placeholders(function)
             )
             try:
@@ -299,7 +299,7 @@ class Fuzz:
         content = self.conn.execute(CONTENT).fetchall()
         violations = self.conn.execute(VIOLATIONS).fetchall()
         try:
-            statement = sql.SQL("CALL public.{}({})")
+            statement = sql.SQL("CALL broadcast.{}({})")
             self.owner.execute(
                 statement.format(sql.Identifier(function.name), _placeholders(function)), _raw(arguments)
             )

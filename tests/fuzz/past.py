@@ -1,5 +1,6 @@
 """Databases to migrate and to throw away, and how to tell that one is at a revision and nowhere between two."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import LiteralString
@@ -11,20 +12,24 @@ from tools import databases
 
 # What somebody has in the database on which a revision or its way back fails, and how to take it away.
 IN_THE_WAY_UP = {
-    f"CREATE TABLE public.{name} (theirs integer)": f"DROP TABLE public.{name}"
+    f"CREATE TABLE {name} (theirs integer)": f"DROP TABLE {name}"
     for name in ("broadcast.undo", "broadcast.deliveries", "broadcast.integrity_check")
 }
 IN_THE_WAY_DOWN = {
-    f"CREATE VIEW public.theirs AS SELECT * FROM public.{name}": "DROP VIEW public.theirs"
-    for name in ("broadcast.broken_broadcasts", "broadcast.settings", "broadcast.deliveries", "broadcast.metrics")
+    f"CREATE VIEW public.theirs AS SELECT * FROM {name}": "DROP VIEW public.theirs"
+    for name in ("broadcast.rule_parts", "broadcast.settings", "broadcast.deliveries", "broadcast.switched_off")
 }
 
 
+_OF_THE_QUARANTINE = re.compile(r"\bquarantine(_pkey|_id_seq)?\b")
+
 # Whatever else there is, and the rows that no migration may touch.
 _OBJECTS: LiteralString = """
-SELECT 'object', c.relname, count(*) FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace GROUP BY c.relname
+SELECT 'object', c.relname, count(*) FROM pg_class AS c INNER JOIN pg_namespace AS n ON c.relnamespace = n.oid
+WHERE n.nspname IN ('public', 'broadcast') GROUP BY c.relname
 UNION ALL
-SELECT 'object', p.proname, count(*) FROM pg_proc AS p WHERE p.pronamespace = 'public'::regnamespace GROUP BY p.proname
+SELECT 'object', p.proname, count(*) FROM pg_proc AS p INNER JOIN pg_namespace AS n ON p.pronamespace = n.oid
+WHERE n.nspname IN ('public', 'broadcast') GROUP BY p.proname
 UNION ALL
 SELECT 'rows', 'main_clients_database', count(*) FROM public.main_clients_database
 UNION ALL
@@ -97,5 +102,5 @@ def _facts(url: str) -> set[tuple[str, str, str]]:
     return {
         (kind, name, definition)
         for kind, name, definition in facts | objects
-        if kind != "role" and "broadcast.quarantine" not in name
+        if kind != "role" and not _OF_THE_QUARANTINE.search(name)
     }

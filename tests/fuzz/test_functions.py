@@ -18,9 +18,9 @@ def test_every_function_and_trigger_of_the_catalogue_refuses_clearly_or_succeeds
 
 def test_a_function_that_fails_unclearly_or_by_half_is_found(fuzz: Fuzz, seed: int) -> None:
     fuzz.owner.execute(
-        "CREATE FUNCTION public.divide(n integer) RETURNS integer LANGUAGE sql RETURN 1 / (n - n);"
-        "CREATE FUNCTION public.run(statement text) RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE statement; END';"
-        "CREATE FUNCTION public.hurt(n integer) RETURNS void"
+        "CREATE FUNCTION broadcast.divide(n integer) RETURNS integer LANGUAGE sql RETURN 1 / (n - n);"
+        "CREATE FUNCTION broadcast.run(statement text) RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE statement; END';"
+        "CREATE FUNCTION broadcast.hurt(n integer) RETURNS void"
         " LANGUAGE sql AS 'UPDATE public.main_clients_database SET sub_1_price = $$NaN$$'"
     )
     fuzz.look_up()
