@@ -942,8 +942,10 @@ BEGIN
     )
     VALUES (
         checked.open_channel_id, checked.open_channel_title, checked.open_channel_description,
-        checked.closed_channel_id, checked.closed_channel_title, checked.closed_channel_description, checked.closed_channel_donation_message,
-        checked.sub_1_price, checked.sub_1_time, checked.sub_2_price, checked.sub_2_time, checked.sub_3_price, checked.sub_3_time,
+        checked.closed_channel_id, checked.closed_channel_title, checked.closed_channel_description,
+        checked.closed_channel_donation_message,
+        checked.sub_1_price, checked.sub_1_time, checked.sub_2_price, checked.sub_2_time,
+        checked.sub_3_price, checked.sub_3_time,
         checked.client_wallet_address, checked.client_payout_currency, checked.client_payout_network,
         checked.payout_strategy, checked.payout_threshold_usd, checked.payout_threshold_updated_at,
         register_channel.client_id, register_channel.created_by, checked.notification_status, checked.notification_id

@@ -11,9 +11,9 @@ DECLARE
         WHERE b.open_channel_id = delete_channel.open_channel_id AND b.closed_channel_id = own_closed_channel_id
     );
 BEGIN
-    DELETE FROM public.main_clients_database AS m
-    WHERE m.client_id = delete_channel.client_id
-        AND m.open_channel_id = delete_channel.open_channel_id AND m.closed_channel_id = own_closed_channel_id;
+    DELETE FROM public.main_clients_database AS c
+    WHERE c.client_id = delete_channel.client_id
+        AND c.open_channel_id = delete_channel.open_channel_id AND c.closed_channel_id = own_closed_channel_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no channel %', open_channel_id USING ERRCODE = 'BM007';
     END IF;

@@ -6,7 +6,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     defaults public.main_clients_database;
-    c public.main_clients_database;
+    checked public.main_clients_database;
     max_channels constant integer := (SELECT s.max_channels_per_client FROM broadcast.settings AS s);
 BEGIN
     IF current_setting('transaction_isolation') = 'repeatable read' THEN
@@ -16,12 +16,12 @@ BEGIN
     END IF;
     defaults.payout_strategy := 'instant';
     defaults.notification_status := false;
-    c := broadcast.checked_channel(defaults, channel);
+    checked := broadcast.checked_channel(defaults, channel);
 
     -- One registration of a client after the other, so that each counts those before it.
     PERFORM FROM public.registered_users AS u WHERE u.user_id = register_channel.client_id FOR NO KEY UPDATE;
     IF (
-        SELECT count(*) FROM public.main_clients_database AS m WHERE m.client_id = register_channel.client_id
+        SELECT count(*) FROM public.main_clients_database AS c WHERE c.client_id = register_channel.client_id
     ) >= max_channels THEN
         RAISE EXCEPTION 'a client can have % channels', max_channels
         USING ERRCODE = 'BM001', DETAIL = jsonb_build_object('max_channels', max_channels)::text,
@@ -37,16 +37,18 @@ BEGIN
         client_id, created_by, notification_status, notification_id
     )
     VALUES (
-        c.open_channel_id, c.open_channel_title, c.open_channel_description,
-        c.closed_channel_id, c.closed_channel_title, c.closed_channel_description, c.closed_channel_donation_message,
-        c.sub_1_price, c.sub_1_time, c.sub_2_price, c.sub_2_time, c.sub_3_price, c.sub_3_time,
-        c.client_wallet_address, c.client_payout_currency, c.client_payout_network,
-        c.payout_strategy, c.payout_threshold_usd, c.payout_threshold_updated_at,
-        register_channel.client_id, register_channel.created_by, c.notification_status, c.notification_id
+        checked.open_channel_id, checked.open_channel_title, checked.open_channel_description,
+        checked.closed_channel_id, checked.closed_channel_title, checked.closed_channel_description,
+        checked.closed_channel_donation_message,
+        checked.sub_1_price, checked.sub_1_time, checked.sub_2_price, checked.sub_2_time,
+        checked.sub_3_price, checked.sub_3_time,
+        checked.client_wallet_address, checked.client_payout_currency, checked.client_payout_network,
+        checked.payout_strategy, checked.payout_threshold_usd, checked.payout_threshold_updated_at,
+        register_channel.client_id, register_channel.created_by, checked.notification_status, checked.notification_id
     );
     RETURN (
         SELECT b.id FROM public.broadcast_manager AS b
-        WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+        WHERE b.open_channel_id = checked.open_channel_id AND b.closed_channel_id = checked.closed_channel_id
     );
 END;
 $$;

@@ -20,6 +20,8 @@ TRAPS = Path(__file__).parent / "traps.sql"
 # The caller's own folly, and what everyone has where others may create objects in public (as before PostgreSQL 15).
 PATHS = ["trap, pg_catalog, public", "public, trap"]
 SET_INSIDE = "SET LOCAL search_path = pg_catalog, pg_temp;"
+# Without a path of their own, so that the planner can inline them: our functions call them, which pin the path.
+INLINED = {"broken_broadcasts", "finite", "transaction_mark"}
 EXAMPLES = 4
 
 
@@ -51,7 +53,7 @@ def test_every_function_has_a_path_of_its_own_with_pg_temp_last(conn: psycopg.Co
     paths = conn.execute(
         "SELECT p.proname, p.prokind = 'p', p.prosecdef, p.prosrc,"
         " (SELECT c FROM unnest(p.proconfig) AS c WHERE c LIKE 'search_path=%')"
-        " FROM pg_proc AS p WHERE p.pronamespace = 'public'::regnamespace ORDER BY 1"
+        " FROM pg_proc AS p WHERE p.pronamespace = 'broadcast'::regnamespace ORDER BY 1"
     ).fetchall()
     assert len(paths) > 30
     for name, is_procedure, security_definer, source, path in paths:
@@ -60,13 +62,16 @@ def test_every_function_has_a_path_of_its_own_with_pg_temp_last(conn: psycopg.Co
             assert not security_definer, name
             assert source.count(SET_INSIDE) == source.count("COMMIT;") + 1, name
             continue
+        if name in INLINED:
+            assert not security_definer, name
+            continue
         assert path == "search_path=pg_catalog, pg_temp", name
 
 
 def test_nobody_may_execute_a_function_unless_it_was_granted(conn: psycopg.Connection[Any]) -> None:
     open_to_all = (
         "SELECT p.proname FROM pg_proc AS p CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a"
-        " WHERE p.pronamespace = 'public'::regnamespace AND a.grantee = 0"
+        " WHERE p.pronamespace = 'broadcast'::regnamespace AND a.grantee = 0"
     )
     assert conn.execute(open_to_all).fetchall() == []
 
@@ -76,6 +81,7 @@ def test_functions_triggers_and_procedures_look_nothing_up_there(
     trapped: str, superuser: Callable[[str], str], seed: int, path: str
 ) -> None:
     fuzz = Fuzz(trapped, superuser(trapped), path)
+    fuzz.functions = [function for function in fuzz.functions if function.name not in INLINED]
     for conn in (fuzz.conn, fuzz.owner):
         shadow_by_temp_tables(conn)
     try:
@@ -88,13 +94,13 @@ def test_functions_triggers_and_procedures_look_nothing_up_there(
 @pytest.mark.parametrize("path", PATHS)
 def test_views_look_nothing_up_there(conn: psycopg.Connection[Any], path: str) -> None:
     views = conn.execute(
-        "SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'v'"
+        "SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'broadcast'::regnamespace AND c.relkind = 'v'"
     ).fetchall()
-    assert len(views) >= 3
+    assert {name for (name,) in views} >= {"integrity_violations", "rule_parts"}
     shadow_by_temp_tables(conn)
     conn.execute(b"SET search_path = " + path.encode())
     for (view,) in views:
-        conn.execute(f"SELECT * FROM public.{view}".encode())
+        conn.execute(f"SELECT * FROM broadcast.{view}".encode())
 
 
 @pytest.mark.parametrize(
@@ -127,7 +133,8 @@ def shadow_by_temp_tables(conn: psycopg.Connection[Any]) -> None:
     """Give every table and view a temporary namesake."""
     names = conn.execute(
         "SELECT format('%I', c.relname) FROM pg_catalog.pg_class AS c"
-        " WHERE c.relnamespace = 'public'::pg_catalog.regnamespace AND c.relkind IN ('r', 'v')"
+        " WHERE c.relnamespace IN ('public'::pg_catalog.regnamespace, 'broadcast'::pg_catalog.regnamespace)"
+        " AND c.relkind IN ('r', 'v')"
     ).fetchall()
     for (name,) in names:
         conn.execute(f"CREATE TEMP TABLE {name} (trapped integer)".encode())

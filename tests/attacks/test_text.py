@@ -58,7 +58,7 @@ TEXTS = [name for name in registration() if name.endswith(("_title", "_descripti
 def catalogue(conn: psycopg.Connection[Any]) -> list[Any]:
     return conn.execute(
         "SELECT c.relname, c.relkind, c.relhastriggers FROM pg_class AS c"
-        " WHERE c.relnamespace = 'public'::regnamespace ORDER BY 1"
+        " WHERE c.relnamespace IN ('public'::regnamespace, 'broadcast'::regnamespace) ORDER BY 1"
     ).fetchall()
 
 
@@ -192,7 +192,7 @@ def test_markup_reaches_telegram_as_text(conn: Conn, telegram: Telegram, setting
 
 
 def test_no_template_lets_text_through_unescaped() -> None:
-    templates = list((ROOT / "pyapi" / "dashboard" / "templates").glob("*.html"))
+    templates = list((ROOT / "pyapi" / "web" / "dashboard" / "templates").glob("*.html"))
     assert len(templates) > 8
     for template in templates:
         source = template.read_text().replace(" ", "")

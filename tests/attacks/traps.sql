@@ -9,7 +9,7 @@ DECLARE
 BEGIN
     FOR relation IN
         SELECT c.relname FROM pg_class AS c
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v')
+        WHERE c.relnamespace IN ('public'::regnamespace, 'broadcast'::regnamespace) AND c.relkind IN ('r', 'v')
     LOOP
         EXECUTE format('CREATE TABLE trap.%I (trapped integer)', relation.relname);
     END LOOP;
@@ -34,11 +34,11 @@ BEGIN
             ) AS arguments
         FROM pg_proc AS p
         CROSS JOIN (VALUES ('text'), ('character varying'), ('uuid'), ('bigint')) AS e (element)
-        WHERE p.pronamespace IN ('pg_catalog'::regnamespace, 'public'::regnamespace)
+        WHERE p.pronamespace IN ('pg_catalog'::regnamespace, 'broadcast'::regnamespace)
             AND p.prokind <> 'p'
             AND EXISTS (
                 SELECT FROM pg_proc AS o
-                WHERE o.pronamespace = 'public'::regnamespace
+                WHERE o.pronamespace = 'broadcast'::regnamespace
                     AND (o.proname = p.proname OR o.prosrc ~ ('\m' || p.proname || '\('))
             )
             AND NOT p.proargtypes::oid[] && ARRAY['internal'::regtype, 'cstring'::regtype, '"any"'::regtype]::oid[]

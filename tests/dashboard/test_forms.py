@@ -193,6 +193,23 @@ def test_resend_makes_the_broadcast_due_and_waits_then(visitor: Visitor, owner_c
     assert broadcast(owner_conn, path) == row
 
 
+def test_click_asks_for_ownership_once(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = visitor.register()
+    form = inputs_of(visitor.http.get(f"{path}/resend"))
+    # The broadcast's id is asked for, which is refused unless it is the client's: the channel is not read beside it.
+    monkeypatch.setattr("pyapi.web.dashboard.channels.read_channel", None)
+    for action in ("resend", "reactivate"):
+        assert visitor.http.post(f"{path}/{action}", data=form).headers["location"] == "/"
+
+
+@pytest.mark.parametrize("broadcast_id", ["", "x", "7e1018e4-5644-4031-a05c-4166cc877264"])
+@pytest.mark.parametrize("action", ["resend", "reactivate"])
+def test_click_on_a_broadcast_that_is_not_there_is_a_page(visitor: Visitor, action: str, broadcast_id: str) -> None:
+    answer = visitor.send(f"{visitor.register()}/{action}", broadcast_id=broadcast_id)
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.text
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

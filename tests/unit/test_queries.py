@@ -39,6 +39,12 @@ def test_every_query_suits_both_drivers(name: str) -> None:
     assert set(sqlalchemy_query(name).compile().params) == set(re.findall(r"%\((\w+)\)s", sql))
 
 
+@pytest.mark.parametrize("name", QUERIES)
+def test_every_query_names_its_columns(name: str) -> None:
+    """A process that is older than the database gets the columns that it knows, and no other."""
+    assert not re.search(r"\.\*|SELECT\s+\*", QUERIES[name])
+
+
 def test_python_writes_no_broadcast_rows() -> None:
     for sql in QUERIES.values():
         assert not re.search(r"\b(INTO|UPDATE|FROM ONLY|DELETE FROM)\s+public\.broadcast_man", sql)

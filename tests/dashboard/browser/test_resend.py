@@ -82,7 +82,8 @@ def test_state_changes_are_seen_as_they_happen(page: Page, person: Person, owner
     expect_state(page, pair, "Failed")
     expect(shown).to_contain_text("The last send failed. The bot is not an administrator <b>here</b>")
 
-    set_broadcast(owner_conn, pair, "is_active = false, consecutive_failures = 5")
+    set_broadcast(owner_conn, pair, "consecutive_failures = 5")
+    owner_conn.execute("SELECT broadcast.switch_off(id, 'failures') FROM public.broadcast_manager")
     expect_state(page, pair, "Switched off")
     expect(shown).to_contain_text("Switched off after 5 failures in a row.")
     expect(shown.get_by_role("button", name="Resend Notification")).to_have_count(0)
