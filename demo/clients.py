@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from uuid import UUID
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -35,7 +36,7 @@ def register_by(file: str, place: Place) -> UUID | None:
     """
     script = project_file("examples/clients") / file
     environment = {**os.environ, "DATABASE_URL": place.url}
-    command = [sys.executable, script]
+    command: list[str | Path] = [sys.executable, script]
     if script.suffix == ".sql":
         if place.psql is None:
             return None

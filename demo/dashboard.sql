@@ -114,7 +114,6 @@ INNER JOIN public.registered_users AS u ON c.owner = u.username;
 UPDATE public.broadcast_manager AS b
 SET
     broadcast_status = s.status,
-    is_active = s.is_active,
     last_sent_time = now() + s.last_sent,
     next_send_time = now() + s.next_send,
     total_broadcasts = s.sent + s.failed,
@@ -126,31 +125,35 @@ SET
 FROM (
     VALUES
     (
-        '-1003268562225', 'completed', TRUE, interval '-5 hours', interval '19 hours', 41, 0, 0,
+        '-1003268562225', 'completed', interval '-5 hours', interval '19 hours', 41, 0, 0,
         NULL, NULL::interval
     ),
     (
-        '-1003301774906', 'failed', TRUE, interval '-2 days', interval '6 hours', 12, 2, 2,
+        '-1003301774906', 'failed', interval '-2 days', interval '6 hours', 12, 2, 2,
         'The bot is not an administrator of the closed channel', interval '-20 minutes'
     ),
     (
-        '-1003317460183', 'pending', FALSE, interval '-9 days', interval '-4 days', 6, 5, 5,
+        '-1003317460183', 'pending', interval '-9 days', interval '-4 days', 6, 5, 5,
         'Chat not found: the bot was removed from the open channel', interval '-4 days'
     ),
     (
-        '-1003344198027', 'pending', TRUE, NULL, interval '2 days', 0, 0, 0,
+        '-1003344198027', 'pending', NULL, interval '2 days', 0, 0, 0,
         NULL, NULL
     ),
     (
-        '-1003339047569', 'completed', TRUE, interval '-3 hours', interval '21 hours', 207, 1, 0,
+        '-1003339047569', 'completed', interval '-3 hours', interval '21 hours', 207, 1, 0,
         'Too Many Requests: retry after 17', interval '-38 days'
     ),
     (
-        '-1002186764262', 'completed', TRUE, interval '-12 hours', interval '12 hours', 388, 0, 0,
+        '-1002186764262', 'completed', interval '-12 hours', interval '12 hours', 388, 0, 0,
         NULL, NULL
     )
-) AS s (open_id, status, is_active, last_sent, next_send, sent, failed, in_a_row, error, error_at)
+) AS s (open_id, status, last_sent, next_send, sent, failed, in_a_row, error, error_at)
 WHERE b.open_channel_id = s.open_id;
+
+SELECT broadcast.switch_off(b.id, 'failures')
+FROM public.broadcast_manager AS b
+WHERE b.consecutive_failures >= 5;
 
 -- Five failures in a row are a matter of half a minute here, not of an hour and a quarter.
 UPDATE broadcast.settings
