@@ -12,8 +12,8 @@ from alembic.config import CommandLine
 from pyapi.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRESS = (ROOT / "PROGRESS.md").read_text(encoding="utf-8")
-BUGS = (ROOT / "BUGS.md").read_text(encoding="utf-8")
+PROGRESS = (ROOT / "docs" / "PROGRESS.md").read_text(encoding="utf-8")
+BUGS = (ROOT / "docs" / "BUGS.md").read_text(encoding="utf-8")
 
 # The tracker's tasks, and how many criteria each had; a task without any has one line of its own.
 TASKS = {

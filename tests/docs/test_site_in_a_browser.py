@@ -13,7 +13,7 @@ from tools.chromium import running_chromium
 
 expect.set_options(timeout=15_000)
 
-PAGES = ("index", "tutorial", "reference/sql", "explanation/rule", "delivery", "project/PROGRESS")
+PAGES = ("index", "tutorial", "reference/sql", "explanation/rule", "delivery", "PROGRESS")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import subprocess
 
-from pyapi.project_file import project_file
 from tests.migrations import builds
 from tools.databases import ROOT
 from tools.revision import QUERIES, last_release
@@ -34,10 +33,3 @@ def test_every_object_is_loaded_once() -> None:
     included = builds.included_files()
     assert set(included) == present
     assert len(included) == len(present)
-
-
-def test_function_is_the_check_that_psql_runs() -> None:
-    check = project_file("sql/checks/verify_broadcast_integrity.sql").read_text()
-    function = project_file("sql/checks/find_integrity_violations.sql").read_text()
-    body = function.partition("AS $$\n")[2].partition("\n$$;")[0]
-    assert body == check.strip()
