@@ -114,7 +114,7 @@ def _why_docker_is_missing() -> str | None:
         import docker
         from docker.errors import DockerException
     except ImportError:
-        return "testcontainers is not installed (extra dev)"
+        return "testcontainers is not installed: make install"
     try:
         client = docker.from_env(timeout=5)
         try:
