@@ -53,7 +53,7 @@ def test_resend_puts_both_messages_into_the_stand_in_for_telegram(tmp_path: Path
         assert address, said
         log_in(http, "mara.kessler", DEMO_PASSWORD)
         pair = "/channels/-1003268562225/-1003253338212"
-        sent = http.post(f"{pair}/resend", data={"csrf": csrf_of(http.get(f"{pair}/resend"))})
+        sent = http.post(f"{pair}/resend", data=inputs_of(http.get(f"{pair}/resend")))
         assert sent.status_code == 303
         telegram = Telegram(address[1])
         with telegram.http:
@@ -77,14 +77,17 @@ def test_five_refusals_switch_off_with_the_reason_and_a_way_back(tmp_path: Path)
             telegram.order("kicked", method="sendMessage", chat_id="-1003344198027", count=5)
             log_in(http, "mara.kessler", DEMO_PASSWORD)
             pair = "/channels/-1003344198027/-1003360512984"
-            http.post(f"{pair}/resend", data={"csrf": csrf_of(http.get(f"{pair}/resend"))})
+            http.post(f"{pair}/resend", data=inputs_of(http.get(f"{pair}/resend")))
             # One of the demo's channels is switched off already.
             until(
                 lambda: http.get("/").text.count("Switched off after 5 failures in a row.") == 2, "it is switched off"
             )
             assert "bot was kicked from the channel chat" in http.get("/").text
             assert telegram.messages("-1003344198027") == []
-            assert http.post(f"{pair}/reactivate", data=inputs_of(http.get("/"))).status_code == 303
+            query = "SELECT id::text FROM public.broadcast_manager WHERE open_channel_id = '-1003344198027'"
+            ((broadcast_id,),) = conn.execute(query).fetchall()
+            form = {"csrf": csrf_of(http.get("/")), "broadcast_id": broadcast_id}
+            assert http.post(f"{pair}/reactivate", data=form).status_code == 303
             until(lambda: len(telegram.messages("-1003344198027")) == 1, "it is sent after all")
         until(lambda: http.get("/").text.count("Switched off after 5 failures in a row.") == 1, "it is on again")
 
