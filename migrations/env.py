@@ -31,7 +31,7 @@ class _VersionTableInOurSchema(PostgresqlImpl):
 
     def version_table_impl(self, **options: Any) -> Table:
         table = super().version_table_impl(**options)
-        event.listen(table, "before_create", DDL(SCHEMA_SQL))
+        event.listen(table, "before_create", DDL(SCHEMA_SQL))  # type: ignore[no-untyped-call]
         return table
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg import errors, sql
+from psycopg import sql
 
 from pyapi.checks.drift import find_drift, read_fingerprint
 from pyapi.checks.violations import find_violations
@@ -64,7 +64,7 @@ def alter(conn: Conn, table: str, column: str, type_name: str) -> None:
     change = sql.SQL("ALTER TABLE {} ALTER {} TYPE {}").format(
         sql.Identifier(table),
         sql.Identifier(column),
-        sql.SQL(type_name),  # type: ignore[arg-type]
+        sql.SQL(type_name),
     )
     conn.execute("SET LOCAL timezone = 'UTC'")
     conn.execute(change)
@@ -124,7 +124,7 @@ def test_type_of_a_column_can_be_changed_if_and_only_if_it_could_before(table: s
 def test_only_the_id_of_a_broadcast_keeps_its_type(old: Conn, conn: Conn) -> None:
     for table, column in REFUSED_AFTERWARDS:
         assert outcome(old, table, column, "text") == "changed"
-        assert outcome(conn, table, column, "text").startswith(errors.FeatureNotSupported.sqlstate)
+        assert outcome(conn, table, column, "text").startswith("0A000")
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -185,7 +185,7 @@ def everything_works(conn: Conn) -> None:
     for function in ("recent_failures", "first_integrity_violations"):
         conn.execute(f"SELECT * FROM broadcast.{function}(%s, 10)".encode(), [client])
     assert find_violations(conn) == []
-    assert [d for d in find_drift(read_fingerprint(conn)) if d.scope == "rule"] == []
+    assert find_drift(read_fingerprint(conn)) == []
     conn.execute("DELETE FROM main_clients_database")
     assert conn.execute("SELECT FROM broadcast_manager").fetchall() == []
 

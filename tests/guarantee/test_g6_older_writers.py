@@ -195,7 +195,7 @@ def test_g6_id_of_the_client_is_kept_and_never_taken_for_the_rules(
     conn: Connection, client: UUID, version: int
 ) -> None:
     # Version 8 of a moment ago: a client that lays its ids out as the rule does.
-    (earlier,) = conn.execute("SELECT now()").fetchone() or (None,)
+    ((earlier,),) = conn.execute("SELECT now()").fetchall()
     mine, other = made_id(version, earlier), made_id(version, earlier)
     with conn.transaction():
         pair = add_channel(conn, client)
@@ -222,7 +222,7 @@ def test_g6_row_of_another_transaction_with_the_mark_of_this_one_is_not_taken_ov
     conn: Connection, client: UUID, database: str
 ) -> None:
     with connect(database) as other, conn.transaction():
-        (now,) = conn.execute("SELECT now()").fetchone() or (None,)
+        ((now,),) = conn.execute("SELECT now()").fetchall()
         theirs = made_id(8, now)
         with other.transaction():
             pair = add_channel(other, client)

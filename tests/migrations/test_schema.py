@@ -131,10 +131,11 @@ def test_restore_without_grants_opens_nothing(
     server: servers.Server, database: str, empty_database: str, superuser: Callable[[str], str], tmp_path: Path
 ) -> None:
     dump = tmp_path / "dump"
-    for command in (
+    commands: list[list[str | Path]] = [
         [builds.program(server, "pg_dump"), "-Fc", "-f", dump, database],
         [builds.program(server, "pg_restore"), "--no-acl", "-d", empty_database, dump],
-    ):
+    ]
+    for command in commands:
         went_well(subprocess.run(command, capture_output=True, text=True, check=False))
     with role(superuser(empty_database)) as name:
         _nothing_is_open(empty_database, name)
