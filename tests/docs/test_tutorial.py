@@ -19,7 +19,7 @@ TUTORIAL = (databases.ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (broadcast-manager|alembic) ([^#\n]*?)(?: +# exit code (\d))?$", re.MULTILINE)
 # What is another one each time: of ids the created ones alone.
-OWN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\S*")
+OWN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f-]{21}|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\S*")
 
 
 class Step(NamedTuple):
