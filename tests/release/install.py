@@ -56,7 +56,7 @@ def variables(home: Path) -> dict[str, str]:
 def _required(project: Distribution, extra: str) -> list[Distribution]:
     """The packages that the project requires with an extra, and those that they require in turn."""
     found: dict[tuple[str, ...], Distribution] = {}
-    waiting = [(project, (extra,))]
+    waiting: list[tuple[Distribution, tuple[str, ...]]] = [(project, (extra,))]
     while waiting:
         package, extras = waiting.pop()
         for requirement in map(Requirement, package.requires or ()):
