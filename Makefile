@@ -163,7 +163,8 @@ check-sql: install
 # squawk reads what alembic upgrade head --sql prints.
 check-migrations: install
 	set -e; script=$$(mktemp); trap 'rm -f "$$script"' EXIT; \
-		$(BIN)/alembic upgrade head --sql > "$$script"; $(BIN)/squawk "$$script"
+		$(BIN)/alembic upgrade head --sql \
+		| sed "/^CREATE TABLE broadcast.alembic_version/i -- squawk-ignore prefer-robust-stmts" > "$$script"; $(BIN)/squawk "$$script"
 
 check-types: install
 	$(BIN)/mypy
