@@ -4,7 +4,10 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from math import isfinite
 from uuid import UUID
+
+from pyapi.errors import ChannelInvalid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +54,22 @@ class Channel:
         """The channel as a JSON object for the query insert_channel.
 
         Prices, times and ids become strings, which the database reads without loss.
+
+        Raises:
+            ChannelInvalid: a value is of a type that no column takes; ``column`` tells which.
         """
-        return json.dumps(asdict(self), default=_text)
+        return json.dumps({name: _plain(name, value) for name, value in asdict(self).items()})
 
 
-def _text(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Decimal | UUID):
-        return str(value)
-    raise TypeError(f"a channel holds no {type(value).__name__}")
+def _plain(column: str, value: object) -> object:
+    match value:
+        case None | str() | int():
+            return value
+        case float() if isfinite(value):
+            return value
+        case Decimal() | UUID():
+            return str(value)
+        case datetime():
+            return value.isoformat()
+    what = value if isinstance(value, float) else type(value).__name__
+    raise ChannelInvalid(f"a channel holds no {what}", table="main_clients_database", column=column)

@@ -62,19 +62,20 @@ def libpq_url(url: str) -> str:
     return libpq
 
 
-def sqlalchemy_url(url: str) -> str:
-    """The URL as SQLAlchemy and Alembic take it: ``postgresql+psycopg://``, the same parameters.
+def sqlalchemy_url(url: str | None = None) -> str:
+    """The URL, or DATABASE_URL, as SQLAlchemy and Alembic take it: ``postgresql+psycopg://``, the same parameters.
 
     Read by libpq and written anew, because SQLAlchemy does not decode a host such as ``%2Ftmp`` and
     does not take a list of hosts before the path.
 
     Raises:
+        DatabaseUrlMissing: none is given, and DATABASE_URL is not set, or empty.
         DatabaseUrlInvalid: as libpq_url.
     """
     # Here alone: a program that uses psycopg only has no SQLAlchemy.
     from sqlalchemy import URL
 
-    query = _parameters(libpq_url(url))
+    query = _parameters(database_url() if url is None else libpq_url(url))
     in_front = {"username": "user", "password": "password", "database": "dbname"}
     parts = {name: query.pop(key) for name, key in in_front.items() if key in query}
     host = query.get("host", "")

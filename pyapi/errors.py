@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-import psycopg
-
 
 class RuleError(Exception):
     """The database refused something; the fields are what it reported, None where it was silent."""
@@ -26,6 +24,7 @@ class RuleError(Exception):
         sqlstate: str | None = None,
         table: str | None = None,
         constraint: str | None = None,
+        column: str | None = None,
         detail: str | None = None,
         hint: str | None = None,
     ) -> None:
@@ -33,8 +32,13 @@ class RuleError(Exception):
         self.sqlstate = sqlstate
         self.table = table
         self.constraint = constraint
+        self.column = column
         self.detail = detail
         self.hint = hint or self.default_hint
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{self.column}: {message}" if self.column else message
 
     def facts(self) -> dict[str, Any]:
         """What the detail says, for those codes of class BM whose detail is a JSON object."""
@@ -67,7 +71,10 @@ class ChannelIncomplete(ChannelError):
 
 
 class ChannelInvalid(ChannelError):
-    """23514 on main_clients_database, or class 22: a value does not fit its column."""
+    """23514 on main_clients_database or a domain's, or class 22: a value does not fit its column.
+
+    Class 22 carries no column's name; insert_channel() finds it.
+    """
 
     code = "channel_invalid"
 
@@ -217,7 +224,7 @@ def error_class(sqlstate: str | None, table: str | None, constraint: str | None)
             return ChannelOwnerUnknown
         case "23502", "main_clients_database", _:
             return ChannelIncomplete
-        case "23514", "main_clients_database", _:
+        case "23514", "main_clients_database" | None, _:
             return ChannelInvalid
         case str(state), _, _ if state in _OWN_CODES:
             return _OWN_CODES[state]
@@ -232,9 +239,9 @@ def error_class(sqlstate: str | None, table: str | None, constraint: str | None)
 def typed_errors() -> Iterator[None]:
     """Raise a RuleError in place of the driver's error, from which it is raised.
 
-    Put it around your own COMMIT too, since the deferred key speaks there. Works around psycopg and
-    SQLAlchemy, and around ``await``. Errors that are not the rule's business pass unchanged.
-    Class 22 carries no table's name: keep unrelated statements outside.
+    Put it around your own COMMIT too, since the deferred key speaks there. Works around psycopg, asyncpg and
+    SQLAlchemy with either, and around ``await``. Errors that are not the rule's business pass unchanged.
+    Class 22 and the checks of domains carry no table's name: keep unrelated statements outside.
 
     Raises:
         RuleError: one of the subclasses above.
@@ -242,19 +249,25 @@ def typed_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # SQLAlchemy has the driver's error in its own.
-        original = getattr(error, "orig", error)
-        if not isinstance(original, psycopg.Error):
-            raise
-        diag = original.diag
-        found = error_class(original.sqlstate, diag.table_name, diag.constraint_name)
+        # SQLAlchemy has the driver's error in its own, and there asyncpg's is the cause of an error of the adapter's.
+        original = getattr(error, "orig", None) or error
+        # psycopg2 calls it pgcode.
+        sqlstate = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+        report = getattr(original, "diag", None) or original.__cause__ or original
+
+        def said(name: str) -> str | None:
+            # psycopg says message_primary and message_detail where asyncpg says message and detail.
+            return getattr(report, name, None) or None
+
+        found = error_class(sqlstate, said("table_name"), said("constraint_name"))
         if found is None:
             raise
         raise found(
-            diag.message_primary or str(original),
-            sqlstate=original.sqlstate,
-            table=diag.table_name,
-            constraint=diag.constraint_name,
-            detail=diag.message_detail,
-            hint=diag.message_hint,
+            said("message_primary") or said("message") or str(original),
+            sqlstate=sqlstate,
+            table=said("table_name"),
+            constraint=said("constraint_name"),
+            column=said("column_name"),
+            detail=said("message_detail") or said("detail"),
+            hint=said("message_hint") or said("hint"),
         ) from error

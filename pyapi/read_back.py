@@ -3,13 +3,14 @@
 The row in broadcast_manager is the database's work (sql/rule/create_broadcast_rows.trigger.sql);
 nothing here writes that table. The connection is the caller's, and so is the transaction: nothing
 here commits or rolls back, but for an autocommit connection outside of one, where an INSERT commits.
-The functions take a psycopg connection, a SQLAlchemy connection or session, or an async psycopg
-connection, for which they return what is to be awaited.
+The functions take a connection of psycopg, or a connection or session of SQLAlchemy; for the async
+ones of both they return what is to be awaited.
 """
 
+import json
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from uuid import UUID
@@ -19,25 +20,30 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import scalar_row
 
 from pyapi.channel import Channel
-from pyapi.errors import BroadcastNotFound
+from pyapi.errors import BroadcastNotFound, ChannelInvalid
 from pyapi.log_events import EventLogger, failures_logged, milliseconds_since
 from pyapi.queries import QUERIES, sqlalchemy_query
 
 if TYPE_CHECKING:
     import sqlalchemy
-    from sqlalchemy.orm import Session
+    from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
+    from sqlalchemy.orm import Session, scoped_session
 
 log = EventLogger(__name__)
 
-SyncConnection: TypeAlias = "Connection[Any] | sqlalchemy.Connection | Session"
+SyncConnection: TypeAlias = "Connection[Any] | sqlalchemy.Connection | Session | scoped_session[Any]"
+AsyncAnyConnection: TypeAlias = (
+    "AsyncConnection[Any] | sqlalchemy_asyncio.AsyncConnection | sqlalchemy_asyncio.AsyncSession"
+    " | sqlalchemy_asyncio.async_scoped_session[Any]"
+)
 
 
 @overload
 def read_broadcast_id(conn: SyncConnection, open_channel_id: str, closed_channel_id: str) -> UUID: ...
 @overload
-def read_broadcast_id(conn: AsyncConnection[Any], open_channel_id: str, closed_channel_id: str) -> Awaitable[UUID]: ...
+def read_broadcast_id(conn: AsyncAnyConnection, open_channel_id: str, closed_channel_id: str) -> Awaitable[UUID]: ...
 def read_broadcast_id(
-    conn: "SyncConnection | AsyncConnection[Any]", open_channel_id: str, closed_channel_id: str
+    conn: "SyncConnection | AsyncAnyConnection", open_channel_id: str, closed_channel_id: str
 ) -> UUID | Awaitable[UUID]:
     """Read the broadcast_id of a channel pair.
 
@@ -48,6 +54,7 @@ def read_broadcast_id(
 
     Raises:
         BroadcastNotFound: the pair has no broadcast row that this transaction can see.
+        ChannelInvalid: an id is no text; nothing was sent.
         TypeError: conn is nothing of the above.
     """
     pair = {"open_channel_id": open_channel_id, "closed_channel_id": closed_channel_id}
@@ -55,14 +62,14 @@ def read_broadcast_id(
         return _read_async(conn, pair)
     if isinstance(conn, Connection):
         return _read(conn, pair)
-    return _read_sqlalchemy(_sqlalchemy_connection(conn), pair)
+    return _with_sqlalchemy(conn, lambda alchemy: _read_sqlalchemy(alchemy, pair))
 
 
 @overload
 def insert_channel(conn: SyncConnection, channel: Channel) -> UUID: ...
 @overload
-def insert_channel(conn: AsyncConnection[Any], channel: Channel) -> Awaitable[UUID]: ...
-def insert_channel(conn: "SyncConnection | AsyncConnection[Any]", channel: Channel) -> UUID | Awaitable[UUID]:
+def insert_channel(conn: AsyncAnyConnection, channel: Channel) -> Awaitable[UUID]: ...
+def insert_channel(conn: "SyncConnection | AsyncAnyConnection", channel: Channel) -> UUID | Awaitable[UUID]:
     """Insert a channel and return the broadcast_id that the database gave it.
 
     On a psycopg connection INSERT and read-back are one round trip (a BEGIN that psycopg has to
@@ -77,8 +84,9 @@ def insert_channel(conn: "SyncConnection | AsyncConnection[Any]", channel: Chann
     Raises:
         ChannelPairTaken: the pair is registered already.
         ChannelOwnerUnknown: client_id is no registered user.
-        ChannelIncomplete: a column that must have a value has none.
-        ChannelInvalid: a value does not fit its column.
+        ChannelIncomplete: a column that must have a value has none; ``column`` tells which.
+        ChannelInvalid: a value does not fit its column, and ``column`` tells which. An id of another
+            type than Channel's is refused before anything is sent.
         BroadcastMissing: the rule refused a channel without a row: on an autocommit connection, or
             after SET CONSTRAINTS ALL IMMEDIATE.
         BroadcastNotFound: the trigger created no row; roll back.
@@ -88,7 +96,7 @@ def insert_channel(conn: "SyncConnection | AsyncConnection[Any]", channel: Chann
         return _insert_async(conn, channel)
     if isinstance(conn, Connection):
         return _insert(conn, channel)
-    return _insert_sqlalchemy(_sqlalchemy_connection(conn), channel)
+    return _with_sqlalchemy(conn, lambda alchemy: _insert_sqlalchemy(alchemy, channel))
 
 
 def _read(conn: Connection[Any], pair: dict[str, str]) -> UUID:
@@ -106,11 +114,14 @@ async def _read_async(conn: AsyncConnection[Any], pair: dict[str, str]) -> UUID:
 
 def _insert(conn: Connection[Any], channel: Channel) -> UUID:
     pair = _pair(channel)
-    with _inserting(channel, pair) as created:
+    columns = Cursor(conn)
+    with _inserting(channel, pair, lambda: _received(columns)) as created:
         read = Cursor(conn, row_factory=scalar_row)
+        row = {"channel": channel.as_json()}
         with _one_round_trip(conn):
-            Cursor(conn).execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
-            # Not prepared: where the INSERT fails, the server skips a PREPARE that psycopg takes for done.
+            columns.execute(QUERIES["channel_columns"], row)
+            # Not prepared: after an error the server skips a PREPARE that psycopg takes for done.
+            Cursor(conn).execute(QUERIES["insert_channel"], row, prepare=False)
             read.execute(QUERIES["read_broadcast_id"], pair, prepare=False)
         # Not inside: a fetch there would cost a round trip of its own before the closing Sync.
         return created(read.fetchone())
@@ -118,12 +129,22 @@ def _insert(conn: Connection[Any], channel: Channel) -> UUID:
 
 async def _insert_async(conn: AsyncConnection[Any], channel: Channel) -> UUID:
     pair = _pair(channel)
-    with _inserting(channel, pair) as created:
+    columns = AsyncCursor(conn)
+    with _inserting(channel, pair, lambda: _received(columns)) as created:
         read = AsyncCursor(conn, row_factory=scalar_row)
+        row = {"channel": channel.as_json()}
         async with _one_round_trip_async(conn):
-            await AsyncCursor(conn).execute(QUERIES["insert_channel"], {"channel": channel.as_json()})
+            await columns.execute(QUERIES["channel_columns"], row)
+            await AsyncCursor(conn).execute(QUERIES["insert_channel"], row, prepare=False)
             await read.execute(QUERIES["read_broadcast_id"], pair, prepare=False)
         return created(await read.fetchone())
+
+
+def _received(cursor: Cursor[Any] | AsyncCursor[Any]) -> str | None:
+    # Not fetched: after an error in a pipeline nothing more can be asked, but this has come already.
+    result = cursor.pgresult
+    value = result.get_value(0, 0) if result is not None and result.ntuples else None
+    return None if value is None else value.decode()
 
 
 def _read_sqlalchemy(conn: "sqlalchemy.Connection", pair: dict[str, str]) -> UUID:
@@ -133,17 +154,33 @@ def _read_sqlalchemy(conn: "sqlalchemy.Connection", pair: dict[str, str]) -> UUI
 
 def _insert_sqlalchemy(conn: "sqlalchemy.Connection", channel: Channel) -> UUID:
     pair = _pair(channel)
-    with _inserting(channel, pair) as created:
-        conn.execute(sqlalchemy_query("insert_channel"), {"channel": channel.as_json()})
+    columns = None
+    with _inserting(channel, pair, lambda: columns) as created:
+        row = {"channel": channel.as_json()}
+        columns = conn.scalar(sqlalchemy_query("channel_columns"), row)
+        conn.execute(sqlalchemy_query("insert_channel"), row)
         return created(conn.scalar(sqlalchemy_query("read_broadcast_id"), pair))
 
 
-def _sqlalchemy_connection(conn: "sqlalchemy.Connection | Session") -> "sqlalchemy.Connection":
+def _with_sqlalchemy(conn: object, work: "Callable[[sqlalchemy.Connection], UUID]") -> UUID | Awaitable[UUID]:
     # Who hands over a connection of SQLAlchemy's has imported it; nobody else needs it.
+    if "sqlalchemy.ext.asyncio" in sys.modules:
+        from sqlalchemy.ext import asyncio as alchemy_asyncio
+
+        if isinstance(conn, alchemy_asyncio.async_scoped_session):
+            conn = conn()
+        if isinstance(conn, alchemy_asyncio.AsyncConnection | alchemy_asyncio.AsyncSession):
+            return conn.run_sync(lambda inside: work(_sqlalchemy_connection(inside)))
+    return work(_sqlalchemy_connection(conn))
+
+
+def _sqlalchemy_connection(conn: object) -> "sqlalchemy.Connection":
     if "sqlalchemy" in sys.modules:
         from sqlalchemy import Connection as SQLAlchemyConnection
-        from sqlalchemy.orm import Session
+        from sqlalchemy.orm import Session, scoped_session
 
+        if isinstance(conn, scoped_session):
+            conn = conn()
         if isinstance(conn, Session):
             # As the session does before queries of its own: an owner just added is meant to count.
             if conn.autoflush:
@@ -223,12 +260,22 @@ def _reading_back(pair: dict[str, str]) -> Iterator[Callable[[object], UUID]]:
         return broadcast_id
 
     with failures_logged(about, "read_back"):
+        for name, value in pair.items():
+            _must_be(name, value, str)
         yield read_back
 
 
 @contextmanager
-def _inserting(channel: Channel, pair: dict[str, str]) -> Iterator[Callable[[object], UUID]]:
-    """As _reading_back(), where the row was made just now."""
+def _inserting(
+    channel: Channel, pair: dict[str, str], columns: Callable[[], str | None]
+) -> Iterator[Callable[[object], UUID]]:
+    """As _reading_back(), where the row was made just now; an error of a value tells its column.
+
+    Args:
+        channel: the row to insert.
+        pair: its two ids.
+        columns: gives what channel_columns said, None where that had failed.
+    """
     about, began = log.bind(**pair, client_id=str(channel.client_id)), time.monotonic()
 
     def created(value: object) -> UUID:
@@ -236,8 +283,34 @@ def _inserting(channel: Channel, pair: dict[str, str]) -> Iterator[Callable[[obj
         about.info("broadcast.created", broadcast_id=str(broadcast_id), count=1, duration_ms=milliseconds_since(began))
         return broadcast_id
 
-    with failures_logged(about, "insert"):
-        yield created
+    try:
+        with failures_logged(about, "insert"):
+            # What is missing is the database's to refuse.
+            for name, value in pair.items():
+                _must_be(name, value, str | None)
+            _must_be("client_id", channel.client_id, UUID | str | None)
+            yield created
+    except ChannelInvalid as error:
+        if error.column is None:
+            error.column = _wrong_column(error, channel, json.loads(columns() or "{}"))
+        raise
+
+
+def _must_be(column: str, value: object, kind: Any) -> None:
+    if not isinstance(value, kind):
+        raise ChannelInvalid(f"no id is of type {type(value).__name__}", table="main_clients_database", column=column)
+
+
+def _wrong_column(error: ChannelInvalid, channel: Channel, columns: Mapping[str, Any]) -> str | None:
+    if error.constraint is not None:
+        check: str | None = (columns.get("checks") or {}).get(error.constraint)
+        return check
+    return next((name for name, value in vars(channel).items() if _is_no_text(value)), columns.get("misfit"))
+
+
+def _is_no_text(value: object) -> bool:
+    # NUL and halves of surrogate pairs, which JSON can write and PostgreSQL can't read.
+    return isinstance(value, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
 
 
 def _found(broadcast_id: object, pair: dict[str, str]) -> UUID:
@@ -246,5 +319,5 @@ def _found(broadcast_id: object, pair: dict[str, str]) -> UUID:
             "no broadcast row for the pair ({open_channel_id}, {closed_channel_id})".format(**pair),
             table="broadcast_manager",
         )
-    # The caller's loaders may give text.
-    return broadcast_id if isinstance(broadcast_id, UUID) else UUID(str(broadcast_id))
+    # The caller's loaders may give text, asyncpg gives a UUID of its own.
+    return broadcast_id if type(broadcast_id) is UUID else UUID(str(broadcast_id))

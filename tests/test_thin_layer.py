@@ -1,21 +1,29 @@
 """The thin Python layer on a real database: ids, transactions, and typed refusals."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, LiteralString, TypeAlias, cast
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 import sqlalchemy
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Trace, TransactionStatus
 from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
-from sqlalchemy.orm import Session, registry
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncSession,
+    async_scoped_session,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import Session, registry, scoped_session, sessionmaker
 from sqlalchemy.pool import NullPool
 
 from pyapi import (
@@ -23,6 +31,7 @@ from pyapi import (
     BroadcastNotFound,
     BroadcastRuleBroken,
     Channel,
+    ChannelError,
     ChannelIncomplete,
     ChannelInvalid,
     ChannelOwnerUnknown,
@@ -118,8 +127,84 @@ def by_session(url: str, channel: Channel, commit: bool) -> Ids:
     return ids
 
 
+def by_scoped_session(url: str, channel: Channel, commit: bool) -> Ids:
+    session = scoped_session(sessionmaker(engine(url)))
+    ids = insert_channel(session, channel), read_broadcast_id(session, *pair_of(channel))
+    session.commit() if commit else session.rollback()
+    session.remove()
+    return ids
+
+
+AsyncOfSqlalchemy: TypeAlias = "AsyncConnection | AsyncSession | async_scoped_session[AsyncSession]"
+OpenAsync: TypeAlias = Callable[[str], AbstractAsyncContextManager[AsyncOfSqlalchemy]]
+
+
+@asynccontextmanager
+async def async_connection(url: str) -> AsyncIterator[AsyncOfSqlalchemy]:
+    async with create_async_engine(sqlalchemy_url(url), poolclass=NullPool).connect() as conn:
+        yield conn
+
+
+@asynccontextmanager
+async def async_session(url: str) -> AsyncIterator[AsyncOfSqlalchemy]:
+    async with AsyncSession(create_async_engine(sqlalchemy_url(url), poolclass=NullPool)) as session:
+        yield session
+
+
+@asynccontextmanager
+async def async_session_of_asyncpg(url: str) -> AsyncIterator[AsyncOfSqlalchemy]:
+    def connect_args(url: str) -> dict[str, Any]:
+        said = conninfo_to_dict(url)
+        return {name: said[key] for name, key in ASYNCPG.items() if key in said}
+
+    made = create_async_engine("postgresql+asyncpg://", connect_args=connect_args(url), poolclass=NullPool)
+    async with AsyncSession(made) as session:
+        yield session
+
+
+@asynccontextmanager
+async def async_session_of_the_task(url: str) -> AsyncIterator[AsyncOfSqlalchemy]:
+    made = create_async_engine(sqlalchemy_url(url), poolclass=NullPool)
+    session = async_scoped_session(async_sessionmaker(made), asyncio.current_task)
+    yield session
+    await session.remove()
+
+
+ASYNCPG = {"host": "host", "port": "port", "user": "user", "password": "password", "database": "dbname"}
+OPEN_ASYNC: list[OpenAsync] = [
+    async_connection,
+    async_session,
+    async_session_of_asyncpg,
+    async_session_of_the_task,
+]
+
+
+def by_async_sqlalchemy(open_async: OpenAsync) -> "Way":
+    def way(url: str, channel: Channel, commit: bool) -> Ids:
+        async def run() -> Ids:
+            async with open_async(url) as conn:
+                ids = await insert_channel(conn, channel), await read_broadcast_id(conn, *pair_of(channel))
+                await (conn.commit() if commit else conn.rollback())
+            return ids
+
+        return asyncio.run(run())
+
+    way.__name__ = open_async.__name__
+    return way
+
+
 Way = Callable[[str, Channel, bool], Ids]
-WAYS = pytest.mark.parametrize("way", [by_psycopg, by_async_psycopg, by_sqlalchemy, by_session])
+WAYS = pytest.mark.parametrize(
+    "way",
+    [
+        by_psycopg,
+        by_async_psycopg,
+        by_sqlalchemy,
+        by_session,
+        by_scoped_session,
+        *(by_async_sqlalchemy(o) for o in OPEN_ASYNC),
+    ],
+)
 
 
 @WAYS
@@ -280,35 +365,54 @@ def test_a_savepoint_of_the_caller_saves_the_transaction(
 
 NOBODY = UUID("00000000-0000-4000-8000-000000000000")
 REFUSALS = pytest.mark.parametrize(
-    ("change", "wanted"),
+    ("change", "wanted", "column"),
     [
-        ({}, ChannelPairTaken),
-        ({"client_id": NOBODY, "open_channel_id": "-1009999999999"}, ChannelOwnerUnknown),
-        ({"client_wallet_address": None}, ChannelIncomplete),
-        ({"client_id": None}, ChannelIncomplete),
-        ({"open_channel_id": "@news"}, ChannelInvalid),
-        ({"sub_1_price": Decimal(0)}, ChannelInvalid),
-        ({"sub_1_price": Decimal("123456789.00")}, ChannelInvalid),
-        ({"sub_1_time": 40000}, ChannelInvalid),
-        ({"open_channel_title": "x" * 31}, ChannelInvalid),
-        ({"open_channel_title": "\0"}, ChannelInvalid),
-        ({"open_channel_title": "\ud800"}, ChannelInvalid),
-        ({"payout_strategy": "whenever"}, ChannelInvalid),
+        ({}, ChannelPairTaken, None),
+        ({"client_id": NOBODY, "open_channel_id": "-1009999999999"}, ChannelOwnerUnknown, None),
+        ({"client_wallet_address": None}, ChannelIncomplete, "client_wallet_address"),
+        ({"client_id": None}, ChannelIncomplete, "client_id"),
+        ({"closed_channel_id": None}, ChannelIncomplete, "closed_channel_id"),
+        ({"client_id": "no uuid"}, ChannelInvalid, "client_id"),
+        ({"open_channel_id": "@news"}, ChannelInvalid, "open_channel_id"),
+        ({"sub_1_price": Decimal(0)}, ChannelInvalid, "sub_1_price"),
+        ({"sub_1_price": Decimal("123456789.00")}, ChannelInvalid, "sub_1_price"),
+        ({"payout_threshold_usd": Decimal("1E+200")}, ChannelInvalid, "payout_threshold_usd"),
+        ({"sub_2_price": "cheap"}, ChannelInvalid, "sub_2_price"),
+        ({"sub_1_time": 40000}, ChannelInvalid, "sub_1_time"),
+        ({"notification_id": 2**63}, ChannelInvalid, "notification_id"),
+        ({"open_channel_title": "x" * 31}, ChannelInvalid, "open_channel_title"),
+        (
+            {"closed_channel_description": "x" * 141, "created_by": "x" * 51},
+            ChannelInvalid,
+            "closed_channel_description",
+        ),
+        ({"open_channel_title": "\0"}, ChannelInvalid, "open_channel_title"),
+        ({"closed_channel_title": "\ud800"}, ChannelInvalid, "closed_channel_title"),
+        ({"payout_strategy": "whenever"}, ChannelInvalid, "payout_strategy"),
     ],
 )
 
 
-def test_refusals_behind_raw_savepoints_do_not_spoil_the_connection(database: str, channel: Channel) -> None:
+@pytest.mark.parametrize("change", [{}, {"open_channel_title": "\0"}, {"open_channel_title": "x" * 31}])
+def test_refusals_behind_raw_savepoints_do_not_spoil_the_connection(
+    database: str, channel: Channel, change: dict[str, Any]
+) -> None:
     with connect(database, autocommit=False) as conn:
         insert_channel(conn, channel)
         # As often as psycopg waits before it prepares a statement, and a few more times.
         for _ in range(8):
             conn.execute("SAVEPOINT before")
-            with pytest.raises(ChannelPairTaken):
-                insert_channel(conn, channel)
+            with pytest.raises(ChannelError):
+                insert_channel(conn, replace(channel, **change))
             conn.execute("ROLLBACK TO SAVEPOINT before")
         other = replace(channel, open_channel_id="-1009999999", closed_channel_id="-1009999998")
         assert insert_channel(conn, other) == read_broadcast_id(conn, "-1009999999", "-1009999998")
+
+
+def assert_names(error: RuleError, column: str | None) -> None:
+    """The error says which column it is about, and begins with it."""
+    assert error.column == column
+    assert column is None or str(error).startswith(f"{column}: ")
 
 
 @REFUSALS
@@ -318,6 +422,7 @@ def test_refusals_come_typed(
     channel: Channel,
     change: dict[str, Any],
     wanted: type[RuleError],
+    column: str | None,
     autocommit: bool,
 ) -> None:
     with psycopg.connect(database, autocommit=autocommit) as conn:
@@ -326,6 +431,7 @@ def test_refusals_come_typed(
         with pytest.raises(wanted) as caught:
             insert_channel(conn, replace(channel, **change))
         assert isinstance(caught.value.__cause__, psycopg.Error)
+        assert_names(caught.value, column)
         wanted_status = TransactionStatus.IDLE if autocommit else TransactionStatus.INERROR
         assert conn.info.transaction_status == wanted_status
         conn.rollback()
@@ -334,14 +440,15 @@ def test_refusals_come_typed(
 
 @REFUSALS
 def test_refusals_come_typed_async(
-    database: str, channel: Channel, change: dict[str, Any], wanted: type[RuleError]
+    database: str, channel: Channel, change: dict[str, Any], wanted: type[RuleError], column: str | None
 ) -> None:
     async def run() -> None:
         async with await psycopg.AsyncConnection.connect(database) as conn:
             await insert_channel(conn, channel)
             await conn.commit()
-            with pytest.raises(wanted):
+            with pytest.raises(wanted) as caught:
                 await insert_channel(conn, replace(channel, **change))
+            assert_names(caught.value, column)
             await conn.rollback()
 
     asyncio.run(run())
@@ -349,7 +456,7 @@ def test_refusals_come_typed_async(
 
 @REFUSALS
 def test_refusals_come_typed_from_sqlalchemy(
-    database: str, channel: Channel, change: dict[str, Any], wanted: type[RuleError]
+    database: str, channel: Channel, change: dict[str, Any], wanted: type[RuleError], column: str | None
 ) -> None:
     with engine(database).connect() as conn:
         insert_channel(conn, channel)
@@ -357,6 +464,104 @@ def test_refusals_come_typed_from_sqlalchemy(
         with pytest.raises(wanted) as caught:
             insert_channel(conn, replace(channel, **change))
         assert isinstance(caught.value.__cause__, sqlalchemy.exc.DBAPIError)
+        assert_names(caught.value, column)
+
+
+@REFUSALS
+def test_refusals_come_typed_from_asyncpg(
+    database: str, channel: Channel, change: dict[str, Any], wanted: type[RuleError], column: str | None
+) -> None:
+    async def run() -> None:
+        async with async_session_of_asyncpg(database) as session:
+            await insert_channel(session, channel)
+            await session.commit()
+            with pytest.raises(wanted) as caught:
+                await insert_channel(session, replace(channel, **change))
+            assert (caught.value.sqlstate, caught.value.hint) != (None, None)
+            assert_names(caught.value, column)
+
+    asyncio.run(run())
+
+
+def test_refusals_in_the_callers_pipeline_name_their_column(database: str, channel: Channel) -> None:
+    with connect(database) as conn, conn.pipeline() as pipeline:
+        with pytest.raises(ChannelInvalid) as caught:
+            insert_channel(conn, replace(channel, created_by="x" * 51))
+        assert_names(caught.value, "created_by")
+        with suppress(psycopg.errors.PipelineAborted):
+            pipeline.sync()
+        pipeline.sync()
+        assert insert_channel(conn, channel)
+
+
+@pytest.mark.parametrize(
+    ("made", "change", "column"),
+    [
+        # An adopted table has columns and checks of its own.
+        ("ALTER open_channel_title TYPE varchar(60)", {"open_channel_title": "x" * 61}, "open_channel_title"),
+        (
+            "ALTER open_channel_title TYPE varchar(60)",
+            {"open_channel_title": "x" * 60, "closed_channel_title": "x" * 31},
+            "closed_channel_title",
+        ),
+        ("ALTER created_by TYPE char(3)", {"created_by": "four"}, "created_by"),
+        ("ALTER sub_1_time TYPE integer", {"sub_1_time": 2**31}, "sub_1_time"),
+        ("ALTER client_payout_network TYPE kind USING 'a'", {"client_payout_network": "c"}, "client_payout_network"),
+        ("ALTER created_by TYPE short", {"created_by": "xxxx"}, "created_by"),
+        ("ALTER created_by TYPE word", {"created_by": ""}, None),
+        ("ADD CONSTRAINT cheap CHECK (sub_3_price < 5)", {"sub_3_price": Decimal(6)}, "sub_3_price"),
+        ("ADD CONSTRAINT dear CHECK (sub_2_price > sub_1_price)", {"sub_2_price": Decimal(1)}, None),
+    ],
+)
+def test_a_refusal_names_the_column_of_this_very_table(
+    watcher: psycopg.Connection[Any], channel: Channel, made: LiteralString, change: dict[str, Any], column: str | None
+) -> None:
+    watcher.execute(
+        "CREATE TYPE kind AS ENUM ('a', 'b'); CREATE DOMAIN short AS varchar(3);"
+        " CREATE DOMAIN word AS text CHECK (value <> '')"
+    )
+    watcher.execute(f"ALTER TABLE main_clients_database {made}")
+    channel = replace(channel, client_payout_network="a", created_by="abc")
+    with pytest.raises(ChannelInvalid) as caught:
+        insert_channel(watcher, replace(channel, **change))
+    assert_names(caught.value, column)
+    assert insert_channel(watcher, channel)
+
+
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        ({"open_channel_id": -1003268562225}, "open_channel_id"),
+        ({"closed_channel_id": True}, "closed_channel_id"),
+        ({"client_id": 5}, "client_id"),
+        ({"sub_1_price": object()}, "sub_1_price"),
+        ({"sub_2_price": float("nan")}, "sub_2_price"),
+        ({"created_by": b"me"}, "created_by"),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_refused_before_anything_is_sent(
+    database: str, channel: Channel, change: dict[str, Any], column: str
+) -> None:
+    wrong = replace(channel, **change)
+
+    async def run() -> None:
+        async with await psycopg.AsyncConnection.connect(database) as conn:
+            with pytest.raises(ChannelInvalid):
+                await insert_channel(conn, wrong)
+            assert conn.info.transaction_status == TransactionStatus.IDLE
+
+    asyncio.run(run())
+    with psycopg.connect(database) as conn, engine(database).connect() as alchemy:
+        for connection in (conn, alchemy):
+            with pytest.raises(ChannelInvalid) as caught:
+                insert_channel(connection, wrong)
+            assert_names(caught.value, column)
+            if column.endswith("channel_id"):
+                with pytest.raises(ChannelInvalid) as caught:
+                    read_broadcast_id(connection, *pair_of(wrong))
+                assert_names(caught.value, column)
+        assert conn.info.transaction_status == TransactionStatus.IDLE
+        assert not alchemy.in_transaction()
 
 
 def test_an_unknown_pair_is_not_found(database: str) -> None:

@@ -47,6 +47,14 @@ def test_a_sqlalchemy_url_leads_back_to_itself() -> None:
     assert make_url(once).password == "p@ss/w?"  # noqa: S105
 
 
+def test_sqlalchemys_url_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", URLS[0])
+    assert sqlalchemy_url() == sqlalchemy_url(URLS[0])
+    monkeypatch.delenv("DATABASE_URL")
+    with pytest.raises(DatabaseUrlMissing):
+        sqlalchemy_url()
+
+
 @pytest.mark.parametrize("value", [None, "", "  "])
 def test_a_missing_url_is_told(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)

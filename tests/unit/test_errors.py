@@ -36,7 +36,7 @@ CHANNELS, BROADCASTS = "main_clients_database", "broadcast_manager"
 
 def refusal(kind: type[psycopg.Error], **report: str) -> psycopg.Error:
     """An error of the driver with the fields of the server's report."""
-    fields = ("message_primary", "message_detail", "message_hint", "table_name", "constraint_name")
+    fields = ("message_primary", "message_detail", "message_hint", "table_name", "constraint_name", "column_name")
 
     class Refusal(kind):  # type: ignore[valid-type, misc]
         diag = SimpleNamespace(**{field: report.get(field) for field in fields})
@@ -53,6 +53,7 @@ def refusal(kind: type[psycopg.Error], **report: str) -> psycopg.Error:
         ("23503", CHANNELS, "a_name_of_old", ChannelOwnerUnknown),
         ("23502", CHANNELS, None, ChannelIncomplete),
         ("23514", CHANNELS, "main_clients_database_sub_1_price_check", ChannelInvalid),
+        ("23514", None, "a_domains_check", ChannelInvalid),
         ("22001", None, None, ChannelInvalid),
         ("22P02", None, None, ChannelInvalid),
         ("23503", CHANNELS, "main_clients_database_pair_fkey", BroadcastMissing),

@@ -25,6 +25,7 @@ from pyapi.errors import (
     BroadcastNotFound,
     BroadcastRuleBroken,
     ChannelIncomplete,
+    ChannelInvalid,
     ChannelOwnerUnknown,
     ChannelPairTaken,
     RuleError,
@@ -123,9 +124,11 @@ def mocked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> M
     return Mocked(request.param, monkeypatch)
 
 
-def test_insert_and_read_back_send_the_two_named_queries(mocked: Mocked) -> None:
+def test_insert_and_read_back_send_the_named_queries(mocked: Mocked) -> None:
     assert mocked.insert() == BROADCAST_ID
-    (insert, given), (read, pair) = mocked.executed
+    (columns, asked), (insert, given), (read, pair) = mocked.executed
+    assert "json_build_object" in columns
+    assert asked == given
     assert insert.startswith("INSERT INTO public.main_clients_database")
     assert read.startswith("SELECT b.id")
     assert pair == PAIR
@@ -208,6 +211,7 @@ def test_autocommit_sends_its_transaction_along_and_ends_it_after_an_error(mocke
     mocked.insert()
     assert [query.split()[0] for query, _ in mocked.executed] == [
         "BEGIN",
+        "SELECT",
         "INSERT",
         "SELECT",
         "COMMIT",
@@ -253,7 +257,7 @@ def test_a_channel_as_json_keeps_prices_and_times_exact() -> None:
 
 
 def test_a_channel_takes_no_other_kind_of_value() -> None:
-    with pytest.raises(TypeError, match="a channel holds no bytes"):
+    with pytest.raises(ChannelInvalid, match="created_by: a channel holds no bytes"):
         replace(CHANNEL, created_by=cast(Any, b"me")).as_json()
 
 
