@@ -8,11 +8,6 @@ DECLARE
     problem text;
     foreign_key record;
     missing text;
-    trial_columns text;
-    trial_values text;
-    inserted integer;
-    error_table text;
-    error_column text;
 BEGIN
     IF current_setting('server_version_num')::integer < 150000 THEN
         problems := problems || format('PostgreSQL %s: 15 or newer is needed.', current_setting('server_version'));
@@ -27,11 +22,28 @@ BEGIN
         )
         UNION ALL
         SELECT format(
-            '%s belongs to %s, you are %s: run the migration as the tables'' owner, or ALTER TABLE %s OWNER TO %s.',
-            c.oid::regclass, pg_get_userbyid(c.relowner), current_user, c.oid::regclass, current_user
+            '%1$s belongs to %2$I, you are %3$I: the rule''s functions must belong to the tables'' owner. Connect as %2$I, '
+            'or add options=-c%%20role%%3D%2$s to the URL, or ALTER TABLE %1$s OWNER TO %3$I.',
+            c.oid::regclass, pg_get_userbyid(c.relowner), current_user
         )
         FROM pg_class AS c
-        WHERE c.oid IN (users, channels, broadcasts) AND NOT pg_has_role(current_user, c.relowner, 'USAGE')
+        WHERE c.oid IN (users, channels, broadcasts) AND pg_get_userbyid(c.relowner) <> current_user
+        UNION ALL
+        -- What is hidden would be taken for missing.
+        SELECT format(
+            'Row level security hides rows of %1$s from you (policies: %2$s): ALTER TABLE %1$s NO FORCE ROW LEVEL SECURITY.',
+            c.oid::regclass,
+            coalesce((SELECT string_agg(p.polname, ', ') FROM pg_policy AS p WHERE p.polrelid = c.oid), 'none')
+        )
+        FROM pg_class AS c
+        WHERE c.oid IN (users, channels, broadcasts) AND row_security_active(c.oid)
+        UNION ALL
+        SELECT format(
+            'Rule %1$I on %2$s rewrites statements, and those of the rule do not pass it: DROP RULE %1$I ON %2$s, or make it a '
+            'trigger.', r.rulename, r.ev_class::regclass
+        )
+        FROM pg_rewrite AS r
+        WHERE r.ev_class IN (channels, broadcasts) AND r.ev_type <> '1' AND r.ev_enabled <> 'D'
     LOOP
         problems := problems || problem;
     END LOOP;
@@ -83,17 +95,6 @@ BEGIN
                 FROM pg_attribute AS a
                 WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
             )
-        UNION ALL
-        SELECT 'The role broadcast_reader is not there and you may not create roles: have it created.'
-        FROM pg_roles AS r
-        WHERE r.rolname = current_user AND NOT r.rolcreaterole AND NOT r.rolsuper
-            AND to_regrole('broadcast_reader') IS NULL
-        UNION ALL
-        SELECT format(
-            '%s may not make indexes in the schema public: have its owner or a superuser run GRANT CREATE ON SCHEMA public TO %1$I;',
-            current_user
-        )
-        WHERE NOT has_schema_privilege('public', 'CREATE')
     LOOP
         problems := problems || problem;
     END LOOP;
@@ -184,60 +185,6 @@ BEGIN
         END LOOP;
     END IF;
 
-    -- Create a broadcast row for a made-up pair as the trigger will, and take it back: extra NOT NULL columns and
-    -- triggers of others that fail under the pinned search_path show themselves here instead of in front of a client.
-    -- Only while our own key is not there yet: it would refuse the made-up pair.
-    IF problems = '{}' AND broadcasts IS NOT NULL
-        AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conname = 'broadcast_manager_client_id_pair_fkey')
-    THEN
-        SELECT string_agg(a.attname, ', '), string_agg(w.value, ', ') INTO trial_columns, trial_values
-        FROM (
-            VALUES
-            ('id', 'gen_random_uuid()'), ('open_channel_id', '''-1009999999999'''), ('closed_channel_id', '''-1009999999999'''),
-            ('client_id', 'coalesce((SELECT u.user_id FROM public.registered_users AS u LIMIT 1 FOR KEY SHARE SKIP LOCKED), gen_random_uuid())'),
-            ('broadcast_status', '''pending'''), ('is_active', 'true'), ('next_send_time', 'now()'),
-            ('total_broadcasts', '0'), ('successful_broadcasts', '0'), ('failed_broadcasts', '0'),
-            ('consecutive_failures', '0'), ('manual_trigger_count', '0'), ('created_at', 'now()'), ('updated_at', 'now()')
-        ) AS w (column_name, value)
-        INNER JOIN pg_attribute AS a ON w.column_name = a.attname AND NOT a.attisdropped
-        WHERE a.attrelid = broadcasts;
-        FOR attempt IN 1..60 LOOP
-            BEGIN
-                PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-                PERFORM set_config('lock_timeout', '100ms', true);
-                EXECUTE format('INSERT INTO public.broadcast_manager (%s) VALUES (%s)', trial_columns, trial_values);
-                GET DIAGNOSTICS inserted = ROW_COUNT;
-                -- Always taken back: this error of our own carries the result out of the subtransaction.
-                RAISE EXCEPTION USING ERRCODE = 'BM005';
-            EXCEPTION
-                WHEN SQLSTATE 'BM005' THEN
-                    IF inserted <> 1 THEN
-                        problems := problems || 'A trigger on broadcast_manager swallows new rows.'::text;
-                    END IF;
-                WHEN foreign_key_violation THEN NULL; -- no user there yet, and the old key asks for one
-                WHEN lock_not_available THEN
-                    -- Someone holds the table, which says nothing about the trial.
-                    IF attempt = 60 THEN
-                        RAISE EXCEPTION 'no ROW EXCLUSIVE lock on broadcast_manager after 60 attempts; nothing was changed'
-                        USING ERRCODE = 'BM003', HINT = 'See pg_locks for who holds it, and run the migration again.';
-                    END IF;
-                    PERFORM pg_sleep(0.5 + random());
-                    CONTINUE;
-                WHEN OTHERS THEN
-                    GET STACKED DIAGNOSTICS error_table = TABLE_NAME, error_column = COLUMN_NAME;
-                    problems := problems || format(
-                        'A broadcast row, tried and taken back, can not be created as the trigger will: %s (SQLSTATE %s%s). %s',
-                        sqlerrm, sqlstate, coalesce(', column ' || nullif(error_column, ''), ''),
-                        CASE sqlstate
-                            WHEN '23502' THEN 'Give the column a default or allow NULL.'
-                            ELSE 'If a trigger of your own fails: qualify the names in it, or give its function a SET search_path.'
-                        END
-                    );
-            END;
-            EXIT;
-        END LOOP;
-    END IF;
-
     IF problems <> '{}' THEN
         RAISE EXCEPTION 'the rule can not be installed here yet; nothing was changed'
         USING ERRCODE = 'BM004',
@@ -245,5 +192,386 @@ BEGIN
             HINT = 'Channels are customers'' data, so no migration decides about them: put right what is listed, '
                 'then run alembic upgrade head again.';
     END IF;
+END;
+$$;
+
+-- Then tries what will happen, with the rows that it will happen to, and takes it back: constraints and triggers of others
+-- show themselves here and not in front of a client.
+DO $$
+DECLARE
+    channels constant regclass := to_regclass('public.main_clients_database');
+    broadcasts constant regclass := to_regclass('public.broadcast_manager');
+    problems text [] := '{}';
+    own_path constant text := current_setting('search_path');
+    -- The columns of a created row that this table has, and their values.
+    created_columns text;
+    created_values text;
+    channel_columns text;
+    channel_values text;
+    -- All missing rows where something of others' looks at each of them, else a handful.
+    how_many integer;
+    expected bigint;
+    done bigint;
+    ids uuid [];
+    tried_open text;
+    tried_closed text;
+    stored_open text;
+    stored_closed text;
+    step text;
+    rewriters text;
+    holders text;
+    failed_constraint text;
+    failed_column text;
+    failed_in text;
+BEGIN
+    -- With our own keys in place there is nothing to try: they would refuse what is tried here.
+    IF channels IS NULL OR broadcasts IS NULL
+        OR EXISTS (SELECT FROM pg_constraint AS k WHERE k.conname = 'broadcast_manager_client_id_pair_fkey' AND k.conrelid = broadcasts)
+    THEN
+        RETURN;
+    END IF;
+
+    SELECT string_agg(a.attname, ', '), string_agg(w.value, ', ') INTO created_columns, created_values
+    FROM (
+        VALUES
+        -- As create_broadcast_rows() makes it.
+        (
+            'id',
+            'encode(overlay(uuid_send(gen_random_uuid()) PLACING int8send('
+            '((date_part(''epoch'', now()) * 1000000)::bigint / 1000 << 16) | 32768 '
+            '| ((date_part(''epoch'', now()) * 1000000)::bigint % 1000 << 2)) FROM 1), ''hex'')::uuid'
+        ),
+        ('client_id', 'c.client_id'),
+        ('open_channel_id', 'c.open_channel_id'), ('closed_channel_id', 'c.closed_channel_id'),
+        ('broadcast_status', '''pending'''), ('is_active', 'true'), ('next_send_time', 'now()'),
+        ('total_broadcasts', '0'), ('successful_broadcasts', '0'), ('failed_broadcasts', '0'),
+        ('consecutive_failures', '0'), ('manual_trigger_count', '0'), ('created_at', 'now()'), ('updated_at', 'now()')
+    ) AS w (column_name, value)
+    INNER JOIN pg_attribute AS a ON w.column_name = a.attname AND NOT a.attisdropped
+    WHERE a.attrelid = broadcasts;
+
+    how_many := CASE
+        WHEN EXISTS (
+            SELECT FROM pg_trigger AS t
+            WHERE t.tgrelid = broadcasts AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+                -- ON INSERT or DELETE.
+                AND t.tgtype & 12 > 0
+        ) OR EXISTS (
+            SELECT FROM pg_constraint AS k
+            INNER JOIN pg_attribute AS a ON k.conrelid = a.attrelid AND a.attnum = ANY (k.conkey)
+            WHERE k.conrelid = broadcasts AND k.contype IN ('c', 'f', 'x')
+                AND a.attname IN ('client_id', 'open_channel_id', 'closed_channel_id')
+                AND k.confrelid <> coalesce(to_regclass('public.registered_users')::oid, 0)
+        ) OR EXISTS (
+            -- Unique keys, but for the pair's own.
+            SELECT FROM pg_index AS i
+            WHERE i.indrelid = broadcasts AND i.indisunique AND NOT i.indisprimary
+                AND NOT ARRAY['closed_channel_id', 'open_channel_id'] <@ (
+                    SELECT array_agg(a.attname::text) FROM pg_attribute AS a
+                    WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+                )
+        ) THEN NULL
+        ELSE 10
+    END;
+
+    FOR attempt IN 1..60 LOOP
+        problems := '{}';
+        BEGIN
+            PERFORM set_config('search_path', 'pg_catalog, pg_temp', true), set_config('lock_timeout', '100ms', true);
+
+            step := 'Broadcast rows without a channel, tried and taken back, can not be taken out';
+            DELETE FROM public.broadcast_manager AS b
+            WHERE NOT EXISTS (
+                SELECT FROM public.main_clients_database AS c
+                WHERE c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+            );
+            SELECT count(*) INTO done
+            FROM public.broadcast_manager AS b
+            WHERE NOT EXISTS (
+                SELECT FROM public.main_clients_database AS c
+                WHERE c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+            );
+            IF done > 0 THEN
+                problems := problems || format('%s: a trigger keeps %s of them.', step, done);
+            END IF;
+
+            step := 'The broadcast rows that channels lack, tried and taken back, can not be created as the rule will';
+            -- Where no channel lacks its row, one row is made again, unless rows of others point at it.
+            IF NOT EXISTS (
+                SELECT FROM public.main_clients_database AS c
+                WHERE NOT EXISTS (
+                    SELECT FROM public.broadcast_manager AS b
+                    WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+                )
+            ) THEN
+                BEGIN
+                    DELETE FROM public.broadcast_manager AS b
+                    WHERE b.id = (SELECT a.id FROM public.broadcast_manager AS a LIMIT 1 FOR UPDATE SKIP LOCKED);
+                    SET CONSTRAINTS ALL IMMEDIATE;
+                EXCEPTION
+                    WHEN foreign_key_violation THEN NULL;
+                END;
+                SET CONSTRAINTS ALL DEFERRED;
+            END IF;
+            EXECUTE format(
+                $query$
+                WITH lacking AS (
+                    SELECT c.client_id, c.open_channel_id::text, c.closed_channel_id::text
+                    FROM public.main_clients_database AS c
+                    WHERE NOT EXISTS (
+                        SELECT FROM public.broadcast_manager AS b
+                        WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+                    )
+                    LIMIT $1
+                ), tried AS (
+                    SELECT l.client_id, l.open_channel_id, l.closed_channel_id FROM lacking AS l
+                    UNION ALL
+                    SELECT
+                        coalesce((SELECT u.user_id FROM public.registered_users AS u LIMIT 1), gen_random_uuid()),
+                        '-1009999999999', '-1009999999998'
+                    WHERE NOT EXISTS (SELECT FROM public.main_clients_database)
+                ), created AS (
+                    INSERT INTO public.broadcast_manager (%s) SELECT %s FROM tried AS c RETURNING id
+                )
+                SELECT (SELECT count(*) FROM tried), (SELECT array_agg(c.id) FROM created AS c)
+                $query$, created_columns, created_values
+            ) INTO expected, ids USING how_many;
+            IF coalesce(cardinality(ids), 0) < expected THEN
+                problems := problems || format(
+                    '%s: a trigger swallows %s of %s.', step, expected - coalesce(cardinality(ids), 0), expected
+                );
+            END IF;
+            -- Constraint triggers that are put off look at a row at its COMMIT.
+            SET CONSTRAINTS ALL IMMEDIATE;
+            SELECT count(*) INTO done
+            FROM public.broadcast_manager AS b
+            WHERE b.id = ANY (ids) AND (
+                NOT EXISTS (SELECT FROM public.main_clients_database) OR EXISTS (
+                    SELECT FROM public.main_clients_database AS c
+                    WHERE c.client_id = b.client_id
+                        AND c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+                )
+            );
+            IF done < cardinality(ids) THEN
+                problems := problems || format(
+                    '%s: a trigger takes away or changes %s of %s.', step, cardinality(ids) - done, cardinality(ids)
+                );
+            END IF;
+
+            step := 'The edit of a pair, tried and taken back, does not reach its broadcast row';
+            BEGIN
+                UPDATE public.broadcast_manager AS b SET closed_channel_id = '-1009999999997' WHERE b.id = ids[1];
+                IF EXISTS (
+                    SELECT FROM public.broadcast_manager AS b WHERE b.id = ids[1] AND b.closed_channel_id <> '-1009999999997'
+                ) THEN
+                    problems := problems || format('%s: a trigger swallows it.', step);
+                END IF;
+            EXCEPTION
+                WHEN integrity_constraint_violation THEN
+                    -- The pair is made up: that a constraint does not take it says nothing.
+                    GET STACKED DIAGNOSTICS failed_constraint = CONSTRAINT_NAME;
+                    IF failed_constraint = '' THEN
+                        RAISE;
+                    END IF;
+            END;
+
+            step := 'The deletion of a channel, tried and taken back, does not take its broadcast row along';
+            BEGIN
+                DELETE FROM public.broadcast_manager AS b WHERE b.id = ANY (ids);
+                SELECT count(*) INTO done FROM public.broadcast_manager AS b WHERE b.id = ANY (ids);
+                IF done > 0 THEN
+                    problems := problems || format('%s: a trigger keeps %s of %s.', step, done, cardinality(ids));
+                END IF;
+            EXCEPTION
+                -- Somebody's key points at the rows: a notice tells of it.
+                WHEN foreign_key_violation THEN NULL;
+            END;
+            SET CONSTRAINTS ALL DEFERRED;
+
+            -- What an AFTER trigger makes of a new channel comes after the rule has read it.
+            step := 'The pair of a new channel, tried and taken back, is changed after the INSERT';
+            SELECT string_agg(format('%s (%s)', t.tgname, t.tgfoid::regproc), ', ') INTO rewriters
+            FROM pg_trigger AS t
+            WHERE t.tgrelid = channels AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+                AND t.tgtype & 2 = 0 AND t.tgtype & 4 = 4
+                -- AFTER triggers go by their names, those FOR EACH ROW first.
+                AND (t.tgtype & 1 = 1 OR t.tgname < 'create_broadcast_rows');
+            IF rewriters IS NOT NULL THEN
+                SELECT
+                    string_agg(quote_ident(a.attname), ', '),
+                    string_agg(
+                        CASE a.attname
+                            WHEN 'open_channel_id' THEN '$1' WHEN 'closed_channel_id' THEN '$2' ELSE 'c.' || quote_ident(a.attname)
+                        END, ', '
+                    )
+                INTO channel_columns, channel_values
+                FROM pg_attribute AS a
+                LEFT JOIN pg_attrdef AS d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+                WHERE a.attrelid = channels AND a.attnum > 0 AND NOT a.attisdropped
+                    AND a.attidentity = '' AND a.attgenerated = ''
+                    AND coalesce(pg_get_expr(d.adbin, d.adrelid), '') NOT LIKE 'nextval(%';
+                PERFORM set_config('search_path', own_path, true);
+                -- As clients might spell it. What the table does not take, no client can insert.
+                FOR tried_open, tried_closed IN
+                    SELECT
+                        CASE WHEN w.odd & 1 = 1 THEN s.spelling ELSE '-100999999996' END,
+                        CASE WHEN w.odd & 2 = 2 THEN replace(s.spelling, '6', '5') ELSE '-100999999995' END
+                    FROM unnest(ARRAY[
+                        '-100999999996', ' -10099999996', '-10099999996 ', '10099999996', '-0100999996', '+1009999996', '@nr_996'
+                    ]) AS s (spelling)
+                    CROSS JOIN generate_series(1, 3) AS w (odd)
+                LOOP
+                    BEGIN
+                        EXECUTE format(
+                            'INSERT INTO public.main_clients_database AS n (%s) '
+                            'SELECT %s FROM public.main_clients_database AS c LIMIT 1 '
+                            'RETURNING n.open_channel_id::text, n.closed_channel_id::text', channel_columns, channel_values
+                        ) INTO stored_open, stored_closed USING tried_open, tried_closed;
+                        IF stored_open IS NOT NULL AND NOT EXISTS (
+                            SELECT FROM public.main_clients_database AS c
+                            WHERE c.open_channel_id = stored_open AND c.closed_channel_id = stored_closed
+                        ) THEN
+                            problems := problems || format('%s by %s: make that a BEFORE trigger.', step, rewriters);
+                            EXIT;
+                        END IF;
+                    EXCEPTION
+                        WHEN lock_not_available THEN RAISE;
+                        WHEN OTHERS THEN NULL;
+                    END;
+                END LOOP;
+            END IF;
+
+            -- Always taken back: this error of our own ends the subtransaction.
+            RAISE EXCEPTION USING ERRCODE = 'BM005';
+        EXCEPTION
+            WHEN SQLSTATE 'BM005' THEN NULL;
+            WHEN lock_not_available THEN
+                -- Someone holds a row or the table, which says nothing about what is tried.
+                SELECT string_agg(
+                    format(
+                        'pid %s (%s, %s, %s) since %s', a.pid, a.usename, coalesce(nullif(a.application_name, ''), '?'),
+                        a.state, a.xact_start
+                    ), '; ' ORDER BY a.xact_start
+                ) INTO holders
+                FROM pg_stat_activity AS a
+                WHERE a.pid <> pg_backend_pid() AND a.pid IN (
+                    SELECT l.pid FROM pg_locks AS l
+                    WHERE l.granted AND l.relation IN (channels, broadcasts)
+                        AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+                );
+                IF attempt = 60 THEN
+                    RAISE EXCEPTION 'no lock on the rows that are tried after 60 attempts; nothing was changed'
+                    USING ERRCODE = 'BM003', DETAIL = 'held by ' || coalesce(holders, 'sessions that come and go'),
+                        HINT = 'End those transactions, or wait for them, and run the migration again.';
+                END IF;
+                RAISE NOTICE 'waiting for rows that are tried, held by %', coalesce(holders, 'nobody any more');
+                PERFORM pg_sleep(0.5 + random());
+                CONTINUE;
+            WHEN OTHERS THEN
+                -- A client may have made the very row meanwhile; what is in the way comes back.
+                CONTINUE WHEN attempt < 3 AND (sqlstate = '23505' OR sqlstate LIKE '40%');
+                -- Without users there is nobody to try it with.
+                EXIT WHEN sqlstate = '23503' AND NOT EXISTS (SELECT FROM public.registered_users);
+                GET STACKED DIAGNOSTICS
+                    failed_constraint = CONSTRAINT_NAME, failed_column = COLUMN_NAME, failed_in = PG_EXCEPTION_CONTEXT;
+                problems := problems || format(
+                    '%s: %s (SQLSTATE %s%s%s%s). %s',
+                    step, sqlerrm, sqlstate,
+                    coalesce(', constraint ' || nullif(failed_constraint, ''), ''),
+                    coalesce(', column ' || nullif(failed_column, ''), ''),
+                    coalesce(', in the function ' || substring(failed_in FROM 'function ([^ ]+\)) line'), ''),
+                    CASE
+                        WHEN sqlstate = '23502' THEN 'Give the column a default or allow NULL.'
+                        WHEN failed_constraint <> '' THEN 'Drop the constraint, or change the channels that do not pass it.'
+                        ELSE 'If a trigger of your own fails: qualify the names in it, or give its function a SET search_path.'
+                    END
+                );
+        END;
+        EXIT;
+    END LOOP;
+
+    IF problems <> '{}' THEN
+        RAISE EXCEPTION 'the rule can not be installed here yet; nothing was changed'
+        USING ERRCODE = 'BM004',
+            DETAIL = array_to_string(problems, E'\n'),
+            HINT = 'The rule creates, changes and deletes broadcast rows together with their channels: make room for that, '
+                'then run alembic upgrade head again.';
+    END IF;
+END;
+$$;
+
+-- Event triggers of others see each statement of the later revisions; one of each kind is tried and taken back.
+DO $$
+DECLARE
+    tried text;
+BEGIN
+    IF to_regnamespace('broadcast') IS NULL
+        OR NOT EXISTS (SELECT FROM pg_event_trigger AS e WHERE e.evtenabled IN ('O', 'A') AND e.evtevent <> 'login')
+    THEN
+        RETURN;
+    END IF;
+    FOREACH tried IN ARRAY ARRAY[
+        'CREATE TABLE broadcast.tried (id integer)',
+        'CREATE INDEX tried_idx ON broadcast.tried (id)',
+        'CREATE VIEW broadcast.tried_view AS SELECT 1 AS one',
+        'CREATE FUNCTION broadcast.tried() RETURNS trigger LANGUAGE plpgsql AS $f$BEGIN RETURN NULL; END$f$',
+        'CREATE PROCEDURE broadcast.tried_too() LANGUAGE plpgsql AS $f$BEGIN END$f$',
+        'CREATE TRIGGER tried AFTER INSERT ON broadcast.tried EXECUTE FUNCTION broadcast.tried()',
+        'ALTER TABLE broadcast.tried ADD CONSTRAINT tried_key UNIQUE (id)',
+        'ALTER TABLE broadcast.tried DROP CONSTRAINT tried_key',
+        'COMMENT ON TABLE broadcast.tried IS $f$Tried and taken back.$f$',
+        'REVOKE ALL ON broadcast.tried FROM public',
+        'GRANT SELECT ON broadcast.tried TO CURRENT_USER',
+        'DROP INDEX broadcast.tried_idx',
+        'DROP TRIGGER tried ON broadcast.tried',
+        'DROP FUNCTION broadcast.tried()',
+        'DROP TABLE broadcast.tried'
+    ]
+    LOOP
+        EXECUTE tried;
+    END LOOP;
+    RAISE EXCEPTION USING ERRCODE = 'BM005';
+EXCEPTION
+    WHEN SQLSTATE 'BM005' THEN NULL;
+    WHEN OTHERS THEN
+        RAISE EXCEPTION 'the rule can not be installed here yet; nothing was changed'
+        USING ERRCODE = 'BM004',
+            DETAIL = format(
+                'A statement as the upgrade has many, tried and taken back, is refused: %s: %s (SQLSTATE %s). Event triggers: %s',
+                tried, sqlerrm, sqlstate,
+                (
+                    SELECT string_agg(e.evtname, ', ' ORDER BY e.evtname)
+                    FROM pg_event_trigger AS e
+                    WHERE e.evtenabled IN ('O', 'A') AND e.evtevent <> 'login'
+                )
+            ),
+            HINT = 'Have a superuser run ALTER EVENT TRIGGER … DISABLE for the time of the upgrade, '
+                'then run alembic upgrade head again.';
+END;
+$$;
+
+-- What will be different for the owner's own code.
+DO $$
+DECLARE
+    notice text;
+BEGIN
+    FOR notice IN
+        SELECT format(
+            'the key %s on %s is deferrable, and the keys of the rule are not: after this two channels can not swap their pairs '
+            'in one UPDATE any more', k.conname, k.conrelid::regclass
+        )
+        FROM pg_constraint AS k
+        WHERE k.conrelid = to_regclass('public.main_clients_database') AND k.contype = 'u' AND k.condeferrable
+        UNION ALL
+        SELECT format(
+            'the key %s of %s points at broadcast rows: after this a channel can not be deleted while its row is pointed at, and '
+            'where a trigger fills %2$s, an older client that inserts the row itself is refused', k.conname, k.conrelid::regclass
+        )
+        FROM pg_constraint AS k
+        WHERE k.confrelid = to_regclass('public.broadcast_manager') AND k.contype = 'f' AND k.confdeltype IN ('a', 'r')
+            AND k.conname <> 'main_clients_database_pair_fkey'
+    LOOP
+        RAISE NOTICE '%', notice;
+    END LOOP;
 END;
 $$;

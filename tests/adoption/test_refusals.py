@@ -113,10 +113,10 @@ CREATE TRIGGER audit AFTER INSERT ON broadcast_manager FOR EACH ROW EXECUTE FUNC
         ),
         (
             "ALTER TABLE broadcast_manager ADD COLUMN sender text CHECK (sender IS NOT NULL)",
-            ["broadcast_manager_sender_check", "can not be created as the trigger will"],
+            ["broadcast_manager_sender_check", "can not be created as the rule will"],
         ),
         (UNQUALIFIED, ["audit_log", "qualify the names in it, or give its function a SET search_path"]),
-        (SWALLOW, ["swallows new rows"]),
+        (SWALLOW, ["a trigger swallows 1 of 1"]),
         ("ALTER TABLE broadcast_manager DROP COLUMN closed_channel_id", ["public.broadcast_manager.closed_channel_id"]),
         (
             "ALTER TABLE broadcast_manager ALTER open_channel_id TYPE bigint USING open_channel_id::bigint",
