@@ -4,6 +4,7 @@ What the libraries log by way of the standard library (uvicorn, the pool of conn
 """
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -43,7 +44,10 @@ _stderr = _Stderr()
 
 
 def configure() -> None:
-    """Log to standard error from now on: our events from INFO, what libraries say from WARNING. May be repeated."""
+    """Log to standard error from now on: our events, what libraries say from WARNING. May be repeated.
+
+    Our events are told from INFO on, with the environment variable LOG_LEVEL=debug from DEBUG on.
+    """
     last: list[Processor]
     if sys.stderr.isatty():
         # Otherwise tracebacks show local variables, secrets among them.
@@ -64,8 +68,9 @@ def configure() -> None:
     )
     logging.getLogger().addHandler(_stderr)
     # The second one tells of upgrades and backfills (pyapi/upgrade/progress.py).
+    level = logging.DEBUG if os.environ.get("LOG_LEVEL", "").strip().lower() == "debug" else logging.INFO
     for name in ("pyapi", "alembic.broadcast_manager"):
-        logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger(name).setLevel(level)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *_COMMON, ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -128,18 +128,18 @@ FROM jsonb_populate_record(
 ) AS c;
 
 -- name: integrity_violations
--- What breaks the rule now, worst first; no rows when all is well.
+-- What breaks the rule now, row by row as it is found; no rows when all is well. In FROM the function would first
+-- find everything; OFFSET 0 has it called once.
 SELECT
-    v.check_name,
-    v.severity,
-    v.client_id,
-    v.open_channel_id,
-    v.closed_channel_id,
-    v.broadcast_id,
-    v.detail,
-    v.remedy
-FROM broadcast.integrity_violations AS v
-ORDER BY v.severity, v.check_name, v.client_id, v.open_channel_id, v.closed_channel_id, v.broadcast_id;
+    (v.found).check_name,
+    (v.found).severity,
+    (v.found).client_id,
+    (v.found).open_channel_id,
+    (v.found).closed_channel_id,
+    (v.found).broadcast_id,
+    (v.found).detail,
+    (v.found).remedy
+FROM (SELECT broadcast.find_integrity_violations() AS found OFFSET 0) AS v;
 
 -- name: missing_broadcast_count
 -- How many channels, of one client or of all (NULL), have no broadcast row.
@@ -201,7 +201,11 @@ SELECT broadcast.record_login(CAST(%(user_id)s AS uuid));
 
 -- name: channels_of_client
 -- A client's channels, each with its broadcast; NULL there where a row is missing. One JSON text.
-SELECT CAST(broadcast.client_channels(CAST(%(client_id)s AS uuid)) AS text);
+SELECT CAST(broadcast.client_channels(CAST(%(client_id)s AS uuid), CAST(%(sort)s AS text)) AS text);
+
+-- name: currency_network_mappings
+-- Which currencies and networks go together. One JSON text.
+SELECT CAST(broadcast.currency_network_mappings() AS text);
 
 -- name: read_channel
 -- The JSON text of the one channel of the client that is meant; the database refuses any other. A LEFT JOIN, so that
@@ -214,6 +218,12 @@ LEFT JOIN json_array_elements(broadcast.client_channels(CAST(%(client_id)s AS uu
     ON
         c.channel ->> 'open_channel_id' = CAST(%(open_channel_id)s AS text)
         AND c.channel ->> 'closed_channel_id' = own.closed_channel_id;
+
+-- name: channel_of_broadcast
+-- The JSON text of the client's channel that has this broadcast; one row or none.
+SELECT CAST(c.channel AS text)
+FROM json_array_elements(broadcast.client_channels(CAST(%(client_id)s AS uuid)) -> 'channels') AS c (channel)
+WHERE CAST(c.channel ->> 'broadcast_id' AS uuid) = CAST(%(broadcast_id)s AS uuid);
 
 -- name: register_channel
 -- Registers a channel and gives the broadcast_id that the database made for it.
@@ -282,8 +292,10 @@ FROM broadcast.rule_parts AS p
 ORDER BY p.part;
 
 -- name: watch_client
--- For two minutes the database tells of this client's changes.
-SELECT broadcast.watch_client(CAST(%(client_id)s AS uuid));
+-- For two minutes the database tells of this client's changes; no row when the client may not sign in any more.
+SELECT broadcast.watch_client(CAST(%(client_id)s AS uuid))
+FROM broadcast.user_of_id(CAST(%(client_id)s AS uuid)) AS u
+WHERE u.is_active;
 
 -- name: listen_for_changes
 -- Has the server tell of changes of channels and broadcasts; the payload is a client's id, or empty.
@@ -346,6 +358,18 @@ WHERE to_regclass('public.registered_users') IS NOT NULL;
 -- name: listen_for_due
 -- Has the server tell of manual triggers.
 LISTEN broadcast_manager_due;
+
+-- name: sending
+-- Whether workers take what is due, why not where they do not, and how many broadcasts are being sent now.
+SELECT
+    s.is_on,
+    s.note,
+    s.under_way
+FROM broadcast.sending() AS s;
+
+-- name: set_sending
+-- Has workers take what is due, or nothing more.
+SELECT broadcast.set_sending(CAST(%(sending)s AS boolean), CAST(%(note)s AS text));
 
 -- name: claim_due_broadcasts
 -- Takes due broadcasts that no other worker has.
@@ -423,6 +447,10 @@ SELECT broadcast.finish_broadcast(CAST(%(delivery_id)s AS bigint), CAST(%(worker
 -- name: release_expired_claims
 -- Gives back what silent workers hold.
 SELECT broadcast.release_expired_claims();
+
+-- name: note_foreign_marks
+-- Notes which broadcasts other programs have marked as being sent.
+SELECT broadcast.note_foreign_marks();
 
 -- name: forget_old_deliveries
 -- Deletes what is older than the settings keep.

@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     Args:
         database_url: the database, as a role that is a member of broadcast_api.
         jwt_secret_key: signs the tokens; at least 32 bytes, since HS256 is no stronger than its key (RFC 7518, 3.2).
-        cors_origins: origins whose pages may call the API, separated by commas; none without it.
+        cors_origins: origins whose pages may call the API with credentials, separated by commas; none without it.
         login_limit_per_username: sign-ins with one name, as the library limits writes it.
         login_limit_per_address: sign-ins from one client address.
         pool_max_size: connections to the database at most.
@@ -67,7 +67,11 @@ class Settings(BaseSettings):
     @field_validator("cors_origins")
     @classmethod
     def _with_scheme(cls, origins: list[str]) -> list[str]:
-        if not all(origin == "*" or origin.startswith(("http://", "https://")) for origin in origins):
+        if "*" in origins:
+            raise ValueError(
+                "CORS_ORIGINS: * would let every page call with its visitors' credentials; name the origins"
+            )
+        if not all(origin.startswith(("http://", "https://")) for origin in origins):
             raise ValueError("CORS_ORIGINS: give origins as a browser does, as in https://front.example.org")
         return origins
 

@@ -2,6 +2,7 @@
 --   psql -v ON_ERROR_STOP=1 --single-transaction -f sql/load.sql
 -- Databases that live on are built by alembic upgrade head; a test compares the two.
 \ir schema.sql
+\ir tables/settings.sql
 \ir tables/registered_users.sql
 \ir tables/main_clients_database.sql
 \ir tables/broadcast_manager.sql
@@ -28,14 +29,15 @@
 \ir rule/main_clients_database_owner_fkey.sql
 \ir rule/broadcast_manager_client_id_pair_fkey.sql
 \ir rule/main_clients_database_pair_fkey.sql
-\ir tables/settings.sql
 \ir tables/operators.sql
 \ir tables/switched_off.sql
 \ir tables/deliveries.sql
 \ir tables/delivery_parts.sql
 \ir tables/bot_slot.sql
+\ir tables/foreign_marks.sql
 \ir tables/watchers.sql
 \ir tables/integrity_check.sql
+\ir tables/no_row_level_security.sql
 \ir delivery/broadcast_manager_next_send_time_idx.sql
 \ir delivery/delivery_parts_not_sent_idx.sql
 \ir channels/finite.sql
@@ -47,6 +49,9 @@
 \ir delivery/client_broadcast.sql
 \ir delivery/request_broadcast.sql
 \ir delivery/reactivate_broadcast.sql
+\ir delivery/sending.sql
+\ir delivery/set_sending.sql
+\ir delivery/note_foreign_marks.sql
 \ir delivery/claim_due_broadcasts.sql
 \ir delivery/messages_to_delete.sql
 \ir delivery/record_message_deleted.sql
@@ -55,6 +60,8 @@
 \ir delivery/finish_broadcast.sql
 \ir delivery/release_expired_claims.sql
 \ir delivery/forget_old_deliveries.sql
+\ir channels/currency_network_pairs.sql
+\ir channels/currency_network_mappings.sql
 \ir channels/checked_channel.sql
 \ir channels/own_channel.sql
 \ir channels/register_channel.sql
@@ -85,3 +92,4 @@
 \ir roles/broadcast_api.sql
 \ir roles/broadcast_channel_writer.sql
 \ir roles/broadcast_worker.sql
+\ir roles/left_out.sql

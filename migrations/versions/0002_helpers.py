@@ -1,4 +1,4 @@
-"""Quarantine, undo list, and how a migration locks."""
+"""Settings, quarantine, undo list, and how a migration locks."""
 
 from pyapi.upgrade.frozen_sql import frozen
 

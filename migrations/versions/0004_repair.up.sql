@@ -86,6 +86,7 @@ CREATE OR REPLACE FUNCTION broadcast.quarantine_duplicate_broadcasts()
 RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 DECLARE
     moved bigint;
@@ -118,6 +119,7 @@ CREATE OR REPLACE FUNCTION broadcast.repair_broadcast_batch(broadcast_ids uuid [
 RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 SET lock_timeout = '100ms'
 AS $$
 DECLARE
@@ -178,6 +180,7 @@ DECLARE
     pause double precision;
 BEGIN
     SET LOCAL search_path = pg_catalog, pg_temp;
+    SET LOCAL row_security = off;
     IF batch_size < 1 THEN
         RAISE EXCEPTION 'a batch has one row or more, not %', batch_size USING ERRCODE = '22023';
     END IF;
@@ -210,6 +213,7 @@ BEGIN
             pause := broadcast.pause_for_clients(began);
             COMMIT;
             SET LOCAL search_path = pg_catalog, pg_temp;
+            SET LOCAL row_security = off;
             PERFORM pg_sleep(pause);
             RAISE NOTICE 'repair: % of % broadcast rows', repaired, found_rows
             USING DETAIL = jsonb_build_object('step', 'repair', 'done', repaired, 'total', found_rows)::text;
@@ -232,6 +236,7 @@ CREATE OR REPLACE FUNCTION broadcast.backfill_broadcast_batch(
 RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 SET lock_timeout = '100ms'
 AS $$
 DECLARE
@@ -287,6 +292,7 @@ DECLARE
     pause double precision;
 BEGIN
     SET LOCAL search_path = pg_catalog, pg_temp;
+    SET LOCAL row_security = off;
     IF batch_size < 1 THEN
         RAISE EXCEPTION 'a batch has one channel or more, not %', batch_size USING ERRCODE = '22023';
     ELSIF NOT coalesce(isfinite(spread) AND spread >= '0', FALSE) THEN
@@ -325,6 +331,7 @@ BEGIN
             pause := broadcast.pause_for_clients(began);
             COMMIT;
             SET LOCAL search_path = pg_catalog, pg_temp;
+            SET LOCAL row_security = off;
             PERFORM pg_sleep(pause);
             RAISE NOTICE 'backfill: % of % channels', created_rows, found_channels
             USING DETAIL = jsonb_build_object('step', 'backfill', 'done', created_rows, 'total', found_channels)::text;

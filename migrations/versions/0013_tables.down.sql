@@ -1,9 +1,10 @@
 DROP TABLE broadcast.integrity_check;
 DROP TABLE broadcast.watchers;
+DROP TABLE broadcast.foreign_marks;
 DROP TABLE broadcast.bot_slot;
 DROP TABLE broadcast.switched_off;
 
--- What was sent where is nowhere else: it stays, and so do the settings, until somebody removes them.
+-- What was sent where is nowhere else: it stays until somebody removes it.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM broadcast.deliveries) THEN
@@ -22,15 +23,6 @@ BEGIN
     IF NOT EXISTS (SELECT FROM broadcast.operators) THEN
         PERFORM broadcast.lock_without_queueing('ACCESS EXCLUSIVE', 'public.registered_users');
         DROP TABLE broadcast.operators;
-    END IF;
-    IF EXISTS (
-        SELECT FROM broadcast.settings AS s
-        WHERE (
-            s.max_channels_per_client, s.send_interval, s.manual_trigger_interval,
-            s.retry_pause, s.max_retry_pause, s.max_consecutive_failures
-        ) = (10, interval '24 hours', interval '5 minutes', interval '5 minutes', interval '6 hours', 5)
-    ) THEN
-        DROP TABLE broadcast.settings;
     END IF;
 END;
 $$;

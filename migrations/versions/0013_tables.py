@@ -1,4 +1,4 @@
-"""Settings, operators, deliveries, who watches, the last check."""
+"""Operators, deliveries, who watches, the last check."""
 
 from pyapi.upgrade.frozen_sql import frozen
 

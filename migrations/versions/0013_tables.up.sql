@@ -1,52 +1,5 @@
 SELECT broadcast.lock_without_queueing('SHARE ROW EXCLUSIVE', 'public.registered_users');
 
-CREATE TABLE IF NOT EXISTS broadcast.settings (
-    is_only_row boolean PRIMARY KEY DEFAULT TRUE CHECK (is_only_row),
-    max_channels_per_client integer NOT NULL DEFAULT 10 CHECK (max_channels_per_client >= 0),
-    send_interval interval NOT NULL DEFAULT '24 hours' CHECK (send_interval > '0'),
-    manual_trigger_interval interval NOT NULL DEFAULT '5 minutes' CHECK (manual_trigger_interval >= '0'),
-    retry_pause interval NOT NULL DEFAULT '5 minutes' CHECK (retry_pause > '0'),
-    max_retry_pause interval NOT NULL DEFAULT '6 hours'
-    CONSTRAINT settings_max_retry_pause_not_shorter CHECK (max_retry_pause >= retry_pause),
-    max_consecutive_failures integer NOT NULL DEFAULT 5 CHECK (max_consecutive_failures > 0),
-    claim_lease interval NOT NULL DEFAULT '2 minutes' CHECK (claim_lease > '0'),
-    messages_per_second numeric DEFAULT 30 CHECK (messages_per_second > 0),
-    chat_interval interval DEFAULT '1 second' CHECK (chat_interval > '0'),
-    history_kept interval NOT NULL DEFAULT '90 days' CHECK (history_kept > '0'),
-    CONSTRAINT settings_messages_per_second_is_number CHECK (messages_per_second <> 'NaN')
-);
-
-INSERT INTO broadcast.settings DEFAULT VALUES ON CONFLICT DO NOTHING;
-
-COMMENT ON TABLE broadcast.settings IS
-'The numbers that channels and broadcasts are held to, in one row; an UPDATE takes effect at once.';
-COMMENT ON COLUMN broadcast.settings.max_channels_per_client IS
-'As many channels register_channel() gives one client; other writers are not limited.';
-COMMENT ON COLUMN broadcast.settings.send_interval IS
-'From a sent broadcast to the next one.';
-COMMENT ON COLUMN broadcast.settings.manual_trigger_interval IS
-'From one manual trigger of a broadcast to the next.';
-COMMENT ON COLUMN broadcast.settings.retry_pause IS
-'From a first failure to the next attempt; doubles with each further one.';
-COMMENT ON COLUMN broadcast.settings.max_retry_pause IS
-'What the pause between attempts does not grow beyond.';
-COMMENT ON COLUMN broadcast.settings.max_consecutive_failures IS
-'As many failures in a row switch a broadcast off.';
-COMMENT ON COLUMN broadcast.settings.claim_lease IS
-'As long a worker may be silent before its broadcast is given back.';
-COMMENT ON COLUMN broadcast.settings.messages_per_second IS
-'Telegram''s limit for one bot, held across all workers; NULL for none.';
-COMMENT ON COLUMN broadcast.settings.chat_interval IS
-'Telegram''s limit for one chat: from one message to the next; NULL for none.';
-COMMENT ON COLUMN broadcast.settings.history_kept IS
-'As long finished deliveries are kept.';
-COMMENT ON COLUMN broadcast.settings.is_only_row IS
-'Always true: keeps the table at one row.';
-COMMENT ON CONSTRAINT settings_max_retry_pause_not_shorter ON broadcast.settings IS
-'The longest pause between attempts is no shorter than the first.';
-COMMENT ON CONSTRAINT settings_messages_per_second_is_number ON broadcast.settings IS
-'NaN is greater than zero, and no message could be sent.';
-
 CREATE TABLE IF NOT EXISTS broadcast.operators (
     user_id uuid PRIMARY KEY REFERENCES public.registered_users (user_id) ON DELETE CASCADE
 );
@@ -194,6 +147,22 @@ COMMENT ON COLUMN broadcast.bot_slot.is_only_row IS
 COMMENT ON COLUMN broadcast.bot_slot.next_slot IS
 'The earliest moment at which the next message may be sent.';
 
+-- Unlogged: after a crash the lease begins anew.
+CREATE UNLOGGED TABLE broadcast.foreign_marks (
+    broadcast_id uuid PRIMARY KEY,
+    row_version xid NOT NULL,
+    seen_at timestamptz NOT NULL
+);
+
+COMMENT ON TABLE broadcast.foreign_marks IS
+'Broadcasts that another program has marked as being sent, and since when we see its mark unchanged.';
+COMMENT ON COLUMN broadcast.foreign_marks.broadcast_id IS
+'Which broadcast.';
+COMMENT ON COLUMN broadcast.foreign_marks.row_version IS
+'The broadcast row''s xmin: any write to the row changes it, whatever it writes.';
+COMMENT ON COLUMN broadcast.foreign_marks.seen_at IS
+'When this version of the row was seen first.';
+
 CREATE UNLOGGED TABLE broadcast.watchers (
     client_id uuid PRIMARY KEY,
     watched_until timestamptz NOT NULL
@@ -241,6 +210,21 @@ COMMENT ON COLUMN broadcast.integrity_check.channels IS
 'How many channels there were.';
 COMMENT ON COLUMN broadcast.integrity_check.broadcasts IS
 'How many broadcast rows there were.';
+
+-- An event trigger of others may have switched it on for our new tables, and nobody but their owner would see a row of
+-- them any more. Who may read what is said by grants.
+DO $$
+DECLARE
+    ours regclass;
+BEGIN
+    FOR ours IN
+        SELECT c.oid FROM pg_class AS c
+        WHERE c.relnamespace = 'broadcast'::regnamespace AND c.relkind = 'r' AND (c.relrowsecurity OR c.relforcerowsecurity)
+    LOOP
+        EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY', ours);
+    END LOOP;
+END;
+$$;
 
 CREATE INDEX delivery_parts_not_sent_idx
 ON broadcast.delivery_parts (decided_at, state)

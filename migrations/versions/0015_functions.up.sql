@@ -18,6 +18,7 @@ LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 BEGIN
     IF EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = broadcast_id) THEN
@@ -37,6 +38,7 @@ LANGUAGE sql
 STABLE
 STRICT
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     SELECT CASE WHEN b.is_active IS NOT TRUE THEN coalesce(
         (SELECT s.reason FROM broadcast.switched_off AS s WHERE s.broadcast_id = b.id), 'other'
@@ -52,6 +54,7 @@ RETURNS void
 LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     INSERT INTO broadcast.switched_off AS s (broadcast_id, reason)
     VALUES (switch_off.broadcast_id, switch_off.reason)
@@ -147,6 +150,7 @@ LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 -- In some databases the times have no time zone; they are UTC.
 SET timezone = 'UTC'
 AS $$
@@ -187,6 +191,7 @@ RETURNS TABLE (open_channel_id text, closed_channel_id text)
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -199,7 +204,11 @@ BEGIN
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         PERFORM broadcast.refuse_broadcast(request_broadcast.broadcast_id);
-    ELSIF stored.broadcast_status = 'in_progress' THEN
+    ELSIF stored.broadcast_status = 'in_progress' OR EXISTS (
+        -- Whatever another program has made of the row meanwhile.
+        SELECT FROM broadcast.deliveries AS d
+        WHERE d.broadcast_id = stored.id AND d.finished_at IS NULL AND d.worker IS NOT NULL
+    ) THEN
         RAISE EXCEPTION 'broadcast % is being sent', stored.id USING ERRCODE = 'BM013';
     ELSIF stored.is_active IS NOT TRUE THEN
         RAISE EXCEPTION 'broadcast % is switched off', stored.id
@@ -235,6 +244,7 @@ RETURNS TABLE (open_channel_id text, closed_channel_id text)
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -256,11 +266,94 @@ COMMENT ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid) IS
 'Switches a client''s broadcast on again, forgets its failures in a row and gives its pair; it goes out if overdue.';
 REVOKE ALL ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid) FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.sending()
+RETURNS TABLE (is_on boolean, note text, under_way bigint)
+LANGUAGE sql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+    SELECT
+        s.sending,
+        s.sending_note,
+        (SELECT count(*) FROM broadcast.deliveries AS d WHERE d.finished_at IS NULL AND d.worker IS NOT NULL)
+    FROM broadcast.settings AS s;
+$$;
+
+COMMENT ON FUNCTION broadcast.sending() IS
+'Whether workers take what is due, why not where they do not, and how many broadcasts are being sent now.';
+REVOKE ALL ON FUNCTION broadcast.sending() FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.set_sending(sending boolean, note text DEFAULT NULL)
+RETURNS void
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+    UPDATE broadcast.settings AS s
+    SET sending = set_sending.sending,
+        sending_note = CASE
+            WHEN NOT set_sending.sending
+                THEN coalesce(nullif(btrim(set_sending.note), ''), format('Switched off by %s.', session_user))
+        END;
+    -- Workers that wait look at once.
+    SELECT pg_notify('broadcast_manager_due', '');
+$$;
+
+COMMENT ON FUNCTION broadcast.set_sending(boolean, text) IS
+'Has workers take what is due, or nothing more; what they are sending they finish. The note says why it is off.';
+REVOKE ALL ON FUNCTION broadcast.set_sending(boolean, text) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.note_foreign_marks()
+RETURNS void
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+BEGIN
+    -- One look at a time: two that wrote the same rows could wait for each other.
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('broadcast.foreign_marks', 0)) THEN
+        RETURN;
+    END IF;
+    -- By what we see, and not by updated_at: not every program sets it, nor has every database a trigger that does.
+    WITH marked AS (
+        SELECT
+            b.id,
+            b.xmin AS row_version
+        FROM public.broadcast_manager AS b
+        WHERE b.is_active
+            AND b.next_send_time <= now()
+            AND b.broadcast_status = 'in_progress'
+            AND NOT EXISTS (
+                SELECT FROM broadcast.deliveries AS d
+                WHERE d.broadcast_id = b.id AND d.finished_at IS NULL AND d.worker IS NOT NULL
+            )
+    ), gone AS (
+        DELETE FROM broadcast.foreign_marks AS f
+        WHERE NOT EXISTS (SELECT FROM marked AS m WHERE m.id = f.broadcast_id)
+    )
+    INSERT INTO broadcast.foreign_marks AS f (broadcast_id, row_version, seen_at)
+    SELECT m.id, m.row_version, clock_timestamp()
+    FROM marked AS m
+    ON CONFLICT ON CONSTRAINT foreign_marks_pkey
+    DO UPDATE SET row_version = excluded.row_version, seen_at = excluded.seen_at
+    WHERE f.row_version <> excluded.row_version;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.note_foreign_marks() IS
+'Notes which broadcasts other programs have marked as being sent; a mark that stays unchanged for a lease counts no more.';
+REVOKE ALL ON FUNCTION broadcast.note_foreign_marks() FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.claim_due_broadcasts(worker text, max_count integer)
 RETURNS TABLE (delivery_id bigint, broadcast_id uuid, client_id uuid)
 LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     WITH due AS (
         SELECT b.id
@@ -269,17 +362,24 @@ AS $$
             AND b.next_send_time <= now()
             AND (
                 b.broadcast_status IN ('pending', 'completed', 'failed')
-                -- Nobody is sending it: an older scheduler died, or the row was restored without its delivery.
+                -- Nobody is sending it: another scheduler died, or the row was restored without its delivery.
                 OR (
                     b.broadcast_status = 'in_progress'
-                    AND coalesce(b.updated_at, '-infinity')
-                    < now() - (SELECT s.claim_lease FROM broadcast.settings AS s)
-                    AND NOT EXISTS (
-                        SELECT FROM broadcast.deliveries AS d
-                        WHERE d.broadcast_id = b.id AND d.finished_at IS NULL
+                    AND EXISTS (
+                        SELECT FROM broadcast.foreign_marks AS f
+                        CROSS JOIN broadcast.settings AS s
+                        WHERE f.broadcast_id = b.id
+                            AND f.row_version = b.xmin
+                            AND f.seen_at <= clock_timestamp() - s.claim_lease
                     )
                 )
             )
+            -- One of us is sending it, whatever another program has made of the row meanwhile.
+            AND NOT EXISTS (
+                SELECT FROM broadcast.deliveries AS d
+                WHERE d.broadcast_id = b.id AND d.finished_at IS NULL AND d.worker IS NOT NULL
+            )
+            AND (SELECT s.sending FROM broadcast.settings AS s)
             -- While Telegram makes the bot wait, nothing is claimed.
             AND (SELECT s.next_slot FROM broadcast.bot_slot AS s) <= now() + interval '5 seconds'
         ORDER BY b.next_send_time
@@ -300,6 +400,7 @@ AS $$
         -- A delivery that failed in part goes on where it stopped.
         ON CONFLICT (broadcast_id) WHERE finished_at IS NULL
         DO UPDATE SET worker = excluded.worker, claimed_at = excluded.claimed_at, lease_until = excluded.lease_until
+        WHERE d.worker IS NULL
         RETURNING d.id, d.broadcast_id
     )
     SELECT t.id, t.broadcast_id, c.client_id
@@ -317,6 +418,7 @@ LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     SELECT p.chat_id, p.message_id
     FROM broadcast.deliveries AS d
@@ -351,6 +453,7 @@ RETURNS void
 LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     UPDATE broadcast.delivery_parts AS p
     SET deleted_at = now()
@@ -383,6 +486,7 @@ RETURNS TABLE (
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 -- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
 -- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
@@ -470,6 +574,7 @@ RETURNS void
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 -- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
 -- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
@@ -516,6 +621,7 @@ RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 -- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
 -- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
@@ -525,6 +631,7 @@ DECLARE
     settings broadcast.settings;
     delivery broadcast.deliveries;
     stored public.broadcast_manager;
+    found_as public.broadcast_manager;
     attempt broadcast.delivery_parts;
     sent integer := 0;
     unknown integer := 0;
@@ -552,6 +659,7 @@ BEGIN
         WHERE d.id = delivery.id;
         RETURN 'channel_gone';
     END IF;
+    found_as := stored;
 
     FOR attempt IN
         SELECT p.* FROM broadcast.delivery_parts AS p WHERE p.delivery_id = delivery.id ORDER BY p.decided_at
@@ -631,6 +739,11 @@ BEGIN
         END IF;
     END IF;
 
+    -- Another program has set it anew while it was being sent, by a manual trigger of its own perhaps: that stands.
+    IF found_as.broadcast_status IS DISTINCT FROM 'in_progress' THEN
+        stored.broadcast_status := found_as.broadcast_status;
+        stored.next_send_time := found_as.next_send_time;
+    END IF;
     UPDATE broadcast.deliveries AS d
     SET worker = NULL,
         lease_until = NULL,
@@ -669,6 +782,7 @@ RETURNS integer
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 DECLARE
     delivery broadcast.deliveries;
@@ -701,6 +815,7 @@ RETURNS bigint
 LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     -- Reasons of broadcasts that are on again or gone.
     DELETE FROM broadcast.switched_off AS s
@@ -726,6 +841,128 @@ $$;
 COMMENT ON FUNCTION broadcast.forget_old_deliveries() IS
 'Deletes finished deliveries older than the settings keep them, except those whose messages are still to be replaced.';
 REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.currency_network_pairs()
+RETURNS TABLE (currency text, network text, currency_name text, network_name text)
+LANGUAGE plpgsql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('public.currency_to_network') IS NULL THEN
+        RETURN;
+    END IF;
+    -- By way of JSON: the columns have any types, and those of the names may be missing.
+    RETURN QUERY EXECUTE $query$
+        SELECT
+            t.pair ->> 'currency',
+            t.pair ->> 'network',
+            coalesce(max(t.pair ->> 'currency_name'), t.pair ->> 'currency'),
+            coalesce(max(t.pair ->> 'network_name'), t.pair ->> 'network')
+        FROM (SELECT to_jsonb(c) AS pair FROM public.currency_to_network AS c) AS t
+        WHERE t.pair ->> 'currency' <> '' AND t.pair ->> 'network' <> ''
+        GROUP BY t.pair ->> 'currency', t.pair ->> 'network'
+    $query$;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.currency_network_pairs() IS
+'The pairs of the platform''s table currency_to_network, a missing name being the code; no rows where the table is not there.';
+REVOKE ALL ON FUNCTION broadcast.currency_network_pairs() FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.currency_network_mappings()
+RETURNS json
+LANGUAGE sql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH
+    listed AS (
+        SELECT p.* FROM broadcast.currency_network_pairs() AS p
+    ),
+    -- The labels of the two columns' types, where both are enums: nothing says which go together.
+    labels AS (
+        SELECT
+            a.attname,
+            e.enumlabel::text AS label
+        FROM pg_attribute AS a
+        INNER JOIN pg_type AS t ON a.atttypid = t.oid
+        INNER JOIN pg_enum AS e ON e.enumtypid IN (t.oid, t.typbasetype)
+        WHERE a.attrelid = 'public.main_clients_database'::regclass
+            AND a.attname IN ('client_payout_currency', 'client_payout_network')
+    ),
+    enums AS (
+        SELECT
+            c.label AS currency,
+            n.label AS network,
+            c.label AS currency_name,
+            n.label AS network_name
+        FROM labels AS c CROSS JOIN labels AS n
+        WHERE c.attname = 'client_payout_currency' AND n.attname = 'client_payout_network'
+            AND NOT EXISTS (SELECT FROM listed)
+    ),
+    -- What clients have typed: shown to everyone, so only what looks like a code.
+    used AS (
+        SELECT DISTINCT
+            c.client_payout_currency::text AS currency,
+            c.client_payout_network::text AS network,
+            c.client_payout_currency::text AS currency_name,
+            c.client_payout_network::text AS network_name
+        FROM public.main_clients_database AS c
+        WHERE NOT EXISTS (SELECT FROM listed) AND NOT EXISTS (SELECT FROM enums)
+            AND c.client_payout_currency::text ~ '^[A-Za-z0-9._-]{1,20}$'
+            AND c.client_payout_network::text ~ '^[A-Za-z0-9._-]{1,20}$'
+    ),
+    pairs AS (
+        SELECT * FROM listed
+        UNION ALL
+        SELECT * FROM enums
+        UNION ALL
+        SELECT * FROM used
+    )
+    SELECT json_build_object(
+        'network_to_currencies', (
+            SELECT coalesce(json_object_agg(p.network, p.currencies ORDER BY p.network), '{}')
+            FROM (
+                SELECT
+                    p.network,
+                    json_agg(
+                        json_build_object('currency', p.currency, 'currency_name', p.currency_name)
+                        ORDER BY p.currency
+                    ) AS currencies
+                FROM pairs AS p
+                GROUP BY p.network
+            ) AS p
+        ),
+        'currency_to_networks', (
+            SELECT coalesce(json_object_agg(p.currency, p.networks ORDER BY p.currency), '{}')
+            FROM (
+                SELECT
+                    p.currency,
+                    json_agg(
+                        json_build_object('network', p.network, 'network_name', p.network_name)
+                        ORDER BY p.network
+                    ) AS networks
+                FROM pairs AS p
+                GROUP BY p.currency
+            ) AS p
+        ),
+        'networks_with_names', (
+            SELECT coalesce(json_object_agg(p.network, p.name ORDER BY p.network), '{}')
+            FROM (SELECT p.network, max(p.network_name) AS name FROM pairs AS p GROUP BY p.network) AS p
+        ),
+        'currencies_with_names', (
+            SELECT coalesce(json_object_agg(p.currency, p.name ORDER BY p.currency), '{}')
+            FROM (SELECT p.currency, max(p.currency_name) AS name FROM pairs AS p GROUP BY p.currency) AS p
+        )
+    );
+$$;
+
+COMMENT ON FUNCTION broadcast.currency_network_mappings() IS
+'Which currencies and networks go together: from the platform''s table, else the two enums, else what channels use.';
+REVOKE ALL ON FUNCTION broadcast.currency_network_mappings() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.checked_channel(channel public.main_clients_database, fields jsonb)
 RETURNS public.main_clients_database
@@ -827,6 +1064,23 @@ BEGIN
         problems := '{"notification_id": "must have 5 to 15 digits when notifications are on"}' || problems;
     END IF;
 
+    IF (
+        is_new OR channel.client_payout_currency IS DISTINCT FROM before.client_payout_currency
+        OR channel.client_payout_network IS DISTINCT FROM before.client_payout_network
+    ) AND EXISTS (SELECT FROM broadcast.currency_network_pairs()) THEN
+        IF NOT EXISTS (
+            SELECT FROM broadcast.currency_network_pairs() AS p WHERE p.currency = channel.client_payout_currency::text
+        ) THEN
+            problems := '{"client_payout_currency": "is none of the currencies that are paid out"}' || problems;
+        ELSIF NOT EXISTS (
+            SELECT FROM broadcast.currency_network_pairs() AS p
+            WHERE p.currency = channel.client_payout_currency::text AND p.network = channel.client_payout_network::text
+        ) THEN
+            problems := '{"client_payout_network": "is none of the networks on which this currency is paid out"}'
+                || problems;
+        END IF;
+    END IF;
+
     -- A tier is a price and a number of days; none is left out between two.
     last_tier := CASE
         WHEN tiers IN ('1', '2', '3') THEN tiers::integer
@@ -874,6 +1128,7 @@ LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 DECLARE
     own text [];
@@ -907,6 +1162,7 @@ RETURNS uuid
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 DECLARE
     defaults public.main_clients_database;
@@ -968,6 +1224,7 @@ RETURNS uuid
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 DECLARE
     own_closed_channel_id constant text := broadcast.own_channel(client_id, open_channel_id, closed_channel_id);
@@ -1021,6 +1278,7 @@ RETURNS uuid
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 DECLARE
     own_closed_channel_id constant text := broadcast.own_channel(client_id, open_channel_id, closed_channel_id);
@@ -1043,21 +1301,35 @@ COMMENT ON FUNCTION broadcast.delete_channel(uuid, text, text) IS
 'Deletes a client''s channel; gives the broadcast_id of the row that the database removed with it.';
 REVOKE ALL ON FUNCTION broadcast.delete_channel(uuid, text, text) FROM public;
 
-CREATE OR REPLACE FUNCTION broadcast.client_channels(client_id uuid)
+CREATE OR REPLACE FUNCTION broadcast.client_channels(client_id uuid, sort text DEFAULT 'newest')
 RETURNS json
 LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 -- Some copies have times without a zone, in UTC.
 SET timezone = 'UTC'
 AS $$
     SELECT json_build_object(
-        'channels', coalesce(json_agg(c ORDER BY c.open_channel_title, c.open_channel_id, c.closed_channel_id), '[]'),
+        'channels', coalesce(
+            json_agg(
+                shown ORDER BY
+                    CASE client_channels.sort WHEN 'title' THEN shown.open_channel_title END,
+                    CASE client_channels.sort WHEN 'oldest' THEN to_jsonb(c) -> 'id' END,
+                    to_jsonb(c) -> 'id' DESC,
+                    shown.open_channel_id,
+                    shown.closed_channel_id
+            ),
+            '[]'
+        ),
         'count', count(*),
         'max_channels', (SELECT s.max_channels_per_client FROM broadcast.settings AS s)
     )
-    FROM (
+    FROM public.main_clients_database AS c
+    LEFT JOIN public.broadcast_manager AS b
+        ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+    CROSS JOIN LATERAL (
         SELECT
             c.open_channel_id::text AS open_channel_id,
             c.open_channel_title::text AS open_channel_title,
@@ -1078,12 +1350,24 @@ AS $$
             c.client_payout_network::text AS client_payout_network,
             c.payout_strategy::text AS payout_strategy,
             nullif(c.payout_threshold_usd::numeric, 'NaN') AS payout_threshold_usd,
+            -- A column that some copies have: what has come together for the next payout.
+            CASE
+                WHEN jsonb_typeof(to_jsonb(c) -> 'accumulated_amount') = 'number' THEN to_jsonb(c) -> 'accumulated_amount'
+            END AS accumulated_amount,
             broadcast.finite(c.payout_threshold_updated_at) AS payout_threshold_updated_at,
             c.client_id,
             c.created_by::text AS created_by,
             broadcast.finite(c.updated_at) AS updated_at,
             c.notification_status::boolean AS notification_status,
             c.notification_id::text AS notification_id,
+            CASE
+                WHEN btrim(c.closed_channel_donation_message::text) <> '' IS NOT TRUE THEN 'it has no donation message'
+                WHEN (
+                    (nullif(c.sub_1_price::numeric, 'NaN') > 0 AND c.sub_1_time::bigint > 0)
+                    OR (nullif(c.sub_2_price::numeric, 'NaN') > 0 AND c.sub_2_time::bigint > 0)
+                    OR (nullif(c.sub_3_price::numeric, 'NaN') > 0 AND c.sub_3_time::bigint > 0)
+                ) IS NOT TRUE THEN 'it has no tier with a price and a number of days'
+            END AS problem,
             b.id AS broadcast_id,
             CASE WHEN b.id IS NOT NULL THEN broadcast.broadcast_state(b) END AS state,
             CASE WHEN b.id IS NOT NULL THEN broadcast.off_reason(b) END AS off_reason,
@@ -1098,16 +1382,13 @@ AS $$
             b.last_error_message::text AS last_error_message,
             broadcast.finite(b.last_error_time) AS last_error_time,
             broadcast.finite(b.last_manual_trigger_time) AS last_manual_trigger_time
-        FROM public.main_clients_database AS c
-        LEFT JOIN public.broadcast_manager AS b
-            ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
-        WHERE c.client_id = client_channels.client_id
-    ) AS c;
+    ) AS shown
+    WHERE c.client_id = client_channels.client_id;
 $$;
 
-COMMENT ON FUNCTION broadcast.client_channels(uuid) IS
-'A client''s channels by title, each with its broadcast, how many there are and may be, as one JSON text.';
-REVOKE ALL ON FUNCTION broadcast.client_channels(uuid) FROM public;
+COMMENT ON FUNCTION broadcast.client_channels(uuid, text) IS
+'A client''s channels with their broadcasts, and how many there may be, as JSON; sort is newest, oldest or title.';
+REVOKE ALL ON FUNCTION broadcast.client_channels(uuid, text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.user_of_id(user_id uuid)
 RETURNS TABLE (
@@ -1123,6 +1404,7 @@ LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 -- Some copies have times without a zone, in UTC.
 SET timezone = 'UTC'
 AS $$
@@ -1148,6 +1430,7 @@ LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     SELECT
         u.user_id,
@@ -1165,6 +1448,7 @@ RETURNS void
 LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     UPDATE public.registered_users AS u
     SET last_login = now()

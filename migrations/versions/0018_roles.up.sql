@@ -1,87 +1,98 @@
--- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even.
+-- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even. Who may not
+-- create roles leaves it out; this file, run later by somebody who may, makes up for it.
 DO $$
 BEGIN
     IF to_regrole('broadcast_reader') IS NULL THEN
-        CREATE ROLE broadcast_reader NOLOGIN;
-        COMMENT ON ROLE broadcast_reader IS 'May read what broadcast-manager verify and doctor read.';
+        BEGIN
+            CREATE ROLE broadcast_reader NOLOGIN;
+            COMMENT ON ROLE broadcast_reader IS
+            'May read what broadcast-manager verify and doctor read.';
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN NULL;
+            WHEN insufficient_privilege THEN RETURN;
+        END;
     END IF;
-EXCEPTION
-    WHEN duplicate_object OR unique_violation THEN NULL;
+
+    GRANT USAGE ON SCHEMA broadcast TO broadcast_reader;
+
+    GRANT SELECT ON TABLE broadcast.integrity_violations TO broadcast_reader;
+
+    GRANT EXECUTE ON FUNCTION
+        broadcast.find_integrity_violations(),
+        broadcast.metrics(),
+        broadcast.check_integrity(interval)
+    TO broadcast_reader;
 END;
 $$;
 
-GRANT USAGE ON SCHEMA broadcast TO broadcast_reader;
-
-GRANT SELECT ON TABLE broadcast.integrity_violations TO broadcast_reader;
-
-GRANT EXECUTE ON FUNCTION
-broadcast.find_integrity_violations(),
-broadcast.metrics(),
-broadcast.check_integrity(interval)
-TO broadcast_reader;
-
--- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even.
+-- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even. Who may not
+-- create roles leaves it out; this file, run later by somebody who may, makes up for it.
 DO $$
 BEGIN
     IF to_regrole('broadcast_api') IS NULL THEN
-        CREATE ROLE broadcast_api NOLOGIN;
-        COMMENT ON ROLE broadcast_api IS
-        'What the channel API and the dashboard need: reads, and writes by way of functions only.';
+        BEGIN
+            CREATE ROLE broadcast_api NOLOGIN;
+            COMMENT ON ROLE broadcast_api IS
+            'What the channel API and the dashboard need: reads, and writes by way of functions only.';
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN NULL;
+            WHEN insufficient_privilege THEN RETURN;
+        END;
     END IF;
-EXCEPTION
-    WHEN duplicate_object OR unique_violation THEN NULL;
+
+    GRANT USAGE ON SCHEMA broadcast TO broadcast_api;
+
+    GRANT SELECT ON TABLE
+        broadcast.settings,
+        broadcast.rule_parts
+    TO broadcast_api;
+
+    GRANT EXECUTE ON FUNCTION
+        broadcast.password_hash_of(text),
+        broadcast.user_of_id(uuid),
+        broadcast.record_login(uuid),
+        broadcast.client_channels(uuid, text),
+        broadcast.currency_network_mappings(),
+        broadcast.own_channel(uuid, text, text),
+        broadcast.register_channel(uuid, text, jsonb),
+        broadcast.update_channel(uuid, text, text, jsonb),
+        broadcast.delete_channel(uuid, text, text),
+        broadcast.client_broadcast(uuid, uuid),
+        broadcast.request_broadcast(uuid, uuid),
+        broadcast.reactivate_broadcast(uuid, uuid),
+        broadcast.watch_client(uuid),
+        broadcast.broadcasts_by_state(),
+        broadcast.recent_failures(uuid, integer),
+        broadcast.first_integrity_violations(uuid, integer),
+        broadcast.check_integrity(interval),
+        broadcast.queue(),
+        broadcast.integrity_counts(),
+        broadcast.sending(),
+        broadcast.metrics()
+    TO broadcast_api;
 END;
 $$;
 
-GRANT USAGE ON SCHEMA broadcast TO broadcast_api;
-
-GRANT SELECT ON TABLE
-broadcast.settings,
-broadcast.rule_parts
-TO broadcast_api;
-
-GRANT EXECUTE ON FUNCTION
-broadcast.password_hash_of(text),
-broadcast.user_of_id(uuid),
-broadcast.record_login(uuid),
-broadcast.client_channels(uuid),
-broadcast.own_channel(uuid, text, text),
-broadcast.register_channel(uuid, text, jsonb),
-broadcast.update_channel(uuid, text, text, jsonb),
-broadcast.delete_channel(uuid, text, text),
-broadcast.client_broadcast(uuid, uuid),
-broadcast.request_broadcast(uuid, uuid),
-broadcast.reactivate_broadcast(uuid, uuid),
-broadcast.watch_client(uuid),
-broadcast.broadcasts_by_state(),
-broadcast.recent_failures(uuid, integer),
-broadcast.first_integrity_violations(uuid, integer),
-broadcast.check_integrity(interval),
-broadcast.queue(),
-broadcast.integrity_counts(),
-broadcast.metrics()
-TO broadcast_api;
-
--- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even.
-DO $$
-BEGIN
-    IF to_regrole('broadcast_channel_writer') IS NULL THEN
-        CREATE ROLE broadcast_channel_writer NOLOGIN;
-        COMMENT ON ROLE broadcast_channel_writer IS
-        'What a client needs that writes channels: everything on them, nothing on their broadcasts, which the rule makes.';
-    END IF;
-EXCEPTION
-    WHEN duplicate_object OR unique_violation THEN NULL;
-END;
-$$;
-
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE public.main_clients_database TO broadcast_channel_writer;
-
--- Old copies have no serial id.
+-- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even. Who may not
+-- create roles leaves it out; this file, run later by somebody who may, makes up for it.
 DO $$
 DECLARE
     serial regclass;
 BEGIN
+    IF to_regrole('broadcast_channel_writer') IS NULL THEN
+        BEGIN
+            CREATE ROLE broadcast_channel_writer NOLOGIN;
+            COMMENT ON ROLE broadcast_channel_writer IS
+            'What a client needs that writes channels: everything on them, nothing on their broadcasts, which the rule makes.';
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN NULL;
+            WHEN insufficient_privilege THEN RETURN;
+        END;
+    END IF;
+
+    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE public.main_clients_database TO broadcast_channel_writer;
+
+    -- Old copies have no serial id.
     FOR serial IN
         SELECT d.objid
         FROM pg_catalog.pg_depend AS d
@@ -95,37 +106,60 @@ BEGIN
 END;
 $$;
 
--- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even.
+-- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even. Who may not
+-- create roles leaves it out; this file, run later by somebody who may, makes up for it.
 DO $$
 BEGIN
     IF to_regrole('broadcast_worker') IS NULL THEN
-        CREATE ROLE broadcast_worker NOLOGIN;
-        COMMENT ON ROLE broadcast_worker IS
-        'What a worker needs that sends broadcasts: functions, and to see what is waiting.';
+        BEGIN
+            CREATE ROLE broadcast_worker NOLOGIN;
+            COMMENT ON ROLE broadcast_worker IS
+            'What a worker needs that sends broadcasts: functions, and to see what is waiting.';
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN NULL;
+            WHEN insufficient_privilege THEN RETURN;
+        END;
     END IF;
-EXCEPTION
-    WHEN duplicate_object OR unique_violation THEN NULL;
+
+    GRANT USAGE ON SCHEMA broadcast TO broadcast_worker;
+
+    GRANT SELECT ON TABLE
+        broadcast.settings,
+        broadcast.deliveries,
+        broadcast.delivery_parts,
+        broadcast.rule_parts
+    TO broadcast_worker;
+
+    GRANT EXECUTE ON FUNCTION
+        broadcast.note_foreign_marks(),
+broadcast.claim_due_broadcasts(text, integer),
+        broadcast.messages_to_delete(bigint),
+        broadcast.record_message_deleted(text, bigint),
+        broadcast.intend_part(bigint, text, text),
+        broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval),
+        broadcast.finish_broadcast(bigint, text),
+        broadcast.release_expired_claims(),
+        broadcast.forget_old_deliveries(),
+        broadcast.check_integrity(interval),
+        broadcast.sending(),
+        broadcast.metrics()
+    TO broadcast_worker;
 END;
 $$;
 
-GRANT USAGE ON SCHEMA broadcast TO broadcast_worker;
-
-GRANT SELECT ON TABLE
-broadcast.settings,
-broadcast.deliveries,
-broadcast.delivery_parts,
-broadcast.rule_parts
-TO broadcast_worker;
-
-GRANT EXECUTE ON FUNCTION
-broadcast.claim_due_broadcasts(text, integer),
-broadcast.messages_to_delete(bigint),
-broadcast.record_message_deleted(text, bigint),
-broadcast.intend_part(bigint, text, text),
-broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval),
-broadcast.finish_broadcast(bigint, text),
-broadcast.release_expired_claims(),
-broadcast.forget_old_deliveries(),
-broadcast.check_integrity(interval),
-broadcast.metrics()
-TO broadcast_worker;
+-- A role is a convenience: without it, the owner grants by hand what the role would have.
+DO $$
+DECLARE
+    left_out text;
+BEGIN
+    SELECT string_agg(w.role_name, ', ' ORDER BY w.role_name) INTO left_out
+    FROM (
+        VALUES ('broadcast_reader'), ('broadcast_api'), ('broadcast_channel_writer'), ('broadcast_worker')
+    ) AS w (role_name)
+    WHERE to_regrole(w.role_name) IS NULL;
+    IF left_out IS NOT NULL THEN
+        RAISE NOTICE 'left out, because % may not create roles: %; the rule works without them, and '
+            'broadcast-manager roles --sql prints the statements for whoever may', current_user, left_out;
+    END IF;
+END;
+$$;

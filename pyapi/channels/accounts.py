@@ -31,7 +31,7 @@ class User:
 
     user_id: UUID
     username: str
-    email: str
+    email: str | None
     email_verified: bool
     is_active: bool
     created_at: datetime | None
@@ -52,7 +52,7 @@ async def authenticate(pool: Pool, username: str, password: str) -> User:
     async with connection(pool) as conn, conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(QUERIES["password_hash_of"], {"username": username})
         row = await cursor.fetchone()
-    password_hash = None if row is None else str(row["password_hash"])
+    password_hash: str | None = None if row is None else row["password_hash"]
     if not await password_matches(password, password_hash) or row is None:
         # The name as typed is not logged: it may be a password in the wrong field.
         log.warning("login.failed", code="login_failed", client_id=row and str(row["user_id"]))

@@ -1,7 +1,7 @@
 """A client's channels: list, read, register, change, delete. Each call is one statement, committed by itself."""
 
 import time
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -11,15 +11,17 @@ from structlog.stdlib import BoundLogger
 
 from pyapi.channels.accounts import User
 from pyapi.channels.fields import ChannelChanges, ChannelRegistration, to_json
-from pyapi.errors import BroadcastNotFound
+from pyapi.errors import BroadcastNotFound, ChannelNotFound
 from pyapi.log_events import failures_logged, milliseconds_since
 from pyapi.queries import QUERIES
 
 log = structlog.get_logger()
 
+ChannelOrder: TypeAlias = Literal["newest", "oldest", "title"]
 
-async def list_channels(conn: AsyncConnection[Any], client_id: UUID) -> str:
-    """The client's channels by title, how many there are and may be, as broadcast.client_channels() writes them.
+
+async def list_channels(conn: AsyncConnection[Any], client_id: UUID, sort: ChannelOrder) -> str:
+    """The client's channels, how many there are and may be, as broadcast.client_channels() writes them.
 
     Returns:
         JSON text, for the API as it is; parse_channels() reads it.
@@ -27,7 +29,7 @@ async def list_channels(conn: AsyncConnection[Any], client_id: UUID) -> str:
     Raises:
         psycopg.Error: the database did not answer.
     """
-    return str(await _scalar(conn, "channels_of_client", {"client_id": client_id}))
+    return str(await _scalar(conn, "channels_of_client", {"client_id": client_id, "sort": sort}))
 
 
 async def read_channel(
@@ -53,6 +55,22 @@ async def read_channel(
     pair = _pair(client_id, open_channel_id, closed_channel_id)
     with failures_logged(_about(client_id, open_channel_id, closed_channel_id), "read"):
         return str(await _scalar(conn, "read_channel", pair))
+
+
+async def read_channel_of_broadcast(conn: AsyncConnection[Any], client_id: UUID, broadcast_id: UUID) -> str:
+    """The client's channel that has this broadcast.
+
+    Returns:
+        JSON text, as of read_channel().
+
+    Raises:
+        ChannelNotFound: it was deleted meanwhile.
+        psycopg.Error: the database did not answer.
+    """
+    text = await _scalar(conn, "channel_of_broadcast", {"client_id": client_id, "broadcast_id": broadcast_id})
+    if text is None:
+        raise ChannelNotFound("the channel was deleted meanwhile")
+    return str(text)
 
 
 async def register_channel(conn: AsyncConnection[Any], user: User, channel: ChannelRegistration) -> UUID:

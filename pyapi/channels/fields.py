@@ -22,6 +22,8 @@ from pydantic import (
     create_model,
 )
 
+# What the column allows, not what new channels must have: older channels are found as well.
+STORED_ID = r"^-?[0-9]{5,14}$"
 CHANNEL_ID = r"^-100[0-9]{6,10}$"
 # PostgreSQL's text holds no NUL.
 NO_NUL = r"^[^\x00]*$"

@@ -34,11 +34,11 @@ class Advertised(Protocol):
     @property
     def closed_channel_description(self) -> str | None: ...
     @property
-    def closed_channel_donation_message(self) -> str: ...
+    def closed_channel_donation_message(self) -> str | None: ...
     @property
-    def sub_1_price(self) -> Decimal: ...
+    def sub_1_price(self) -> Decimal | None: ...
     @property
-    def sub_1_time(self) -> int: ...
+    def sub_1_time(self) -> int | None: ...
     @property
     def sub_2_price(self) -> Decimal | None: ...
     @property
@@ -94,7 +94,7 @@ def dollars(price: Decimal) -> str:
 
 
 def tiers(channel: Advertised) -> list[Tier]:
-    """The tiers that a channel offers, one to three."""
+    """The tiers that a channel offers, one to three; none in a database that lets them be NULL."""
     found = (
         (channel.sub_1_price, channel.sub_1_time),
         (channel.sub_2_price, channel.sub_2_time),
@@ -121,7 +121,7 @@ def broadcast_messages(channel: Advertised) -> list[Message]:
             to="closed",
             chat_id=channel.closed_channel_id,
             chat_title=closed_title,
-            paragraphs=[channel.closed_channel_donation_message.strip()],
+            paragraphs=[(channel.closed_channel_donation_message or "").strip()],
             buttons=[Button("Donate", callback_data=f"donate_start_{channel.open_channel_id}")],
         ),
     ]

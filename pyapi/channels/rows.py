@@ -16,12 +16,15 @@ from pyapi.channel import Channel
 class ChannelRow(Channel):
     """One channel and its broadcast; broadcast_id and what follows it is None where the row is missing.
 
-    Prices are in US dollars, times of the tiers in days; state is broadcast_state()'s, off_reason off_reason()'s, and
-    retry_after_seconds tells how long the next manual trigger has to wait (0: not at all). In an older database any
-    value may be None.
+    Prices are in US dollars, times of the tiers in days. accumulated_amount is the platform's column, None where there
+    is none; problem tells what keeps the channel from being advertised, None: nothing. state is broadcast_state()'s,
+    off_reason off_reason()'s, and retry_after_seconds tells how long the next manual trigger has to wait (0: not at
+    all). In an older database any value may be None.
     """
 
+    accumulated_amount: Decimal | None
     tier_count: int
+    problem: str | None
     updated_at: datetime | None
     broadcast_id: UUID | None
     state: str | None

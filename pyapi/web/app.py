@@ -9,20 +9,21 @@ import psycopg
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pyapi.channels.accounts import AccountInactive, LoginFailed
 from pyapi.errors import RuleError
 from pyapi.pool import make_pool
 from pyapi.settings import Settings
-from pyapi.web.api import auth, broadcasts, channels, execute, health
+from pyapi.web.api import auth, broadcasts, channels, execute, health, mappings
 from pyapi.web.dashboard import install_dashboard
 from pyapi.web.dashboard.failures import page_of_failure
 from pyapi.web.failures import answer_failure
 from pyapi.web.listener import Changes
 from pyapi.web.login_limit import LoginLimit, LoginRateLimited
 from pyapi.web.middleware.body_limit import BodyLimitMiddleware
+from pyapi.web.middleware.cors import Cors
+from pyapi.web.middleware.head_limit import HeadLimit
 from pyapi.web.middleware.request_log import RequestLog
 from pyapi.web.middleware.security_headers import add_security_headers
 from pyapi.web.tokens import TokenInvalid
@@ -63,8 +64,14 @@ class _Application(FastAPI):
         return document
 
     def build_middleware_stack(self) -> ASGIApp:
-        """All middleware, with the log around it, so that what nobody expected is logged as well."""
-        return RequestLog(super().build_middleware_stack())
+        """All middleware, and around it what concerns failures as well: limits, other origins, the log."""
+        return RequestLog(Cors(HeadLimit(super().build_middleware_stack(), _answer), self.state.settings.cors_origins))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; a call of the API is the same with a slash at its end."""
+        if scope["type"] == "http" and scope["path"].startswith("/api/") and scope["path"] != "/api/":
+            scope["path"] = scope["path"].removesuffix("/")
+        await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings, delivery: WorkerSettings | None = None) -> FastAPI:
@@ -99,15 +106,7 @@ def create_app(settings: Settings, delivery: WorkerSettings | None = None) -> Fa
     app.state.stopping = asyncio.Event()
     app.state.login_limit = LoginLimit(settings)
     app.add_middleware(BodyLimitMiddleware)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-            expose_headers=["Retry-After", "X-Request-ID"],
-        )
-    for router in (auth.router, channels.router, broadcasts.router, execute.router, health.router):
+    for router in (auth.router, channels.router, broadcasts.router, execute.router, mappings.router, health.router):
         app.include_router(router, prefix="/api")
     install_dashboard(app)
     for failure in _FAILURES:

@@ -20,6 +20,7 @@ from pyapi import errors
 from pyapi.channels.accounts import AccountInactive, LoginFailed
 from pyapi.channels.field_problems import field_problems
 from pyapi.web.login_limit import LoginRateLimited
+from pyapi.web.middleware.request_log import path_for_log
 from pyapi.web.tokens import TokenInvalid
 
 log = structlog.get_logger()
@@ -56,6 +57,7 @@ OPERATORS_ONLY = Failure(403, "operators_only", "Only operators may do this")
 DELIVERY_NOT_CONFIGURED = Failure(
     503, "delivery_not_configured", "This service can not send: it has no bot token that Telegram accepts"
 )
+SENDING_OFF = Failure(503, "sending_off", "Sending is switched off: broadcast-manager sending says why")
 TELEGRAM_UNAVAILABLE = Failure(
     503,
     "telegram_unavailable",
@@ -65,6 +67,8 @@ TELEGRAM_UNAVAILABLE = Failure(
 INTERNAL_ERROR = Failure(500, "internal_error", "Something went wrong on our side")
 RULE_BROKEN = "The channel's broadcast could not be kept in order; nothing was stored"
 PAYLOAD_TOO_LARGE = Failure(413, "content_too_large", "The request is too large")
+TARGET_TOO_LONG = Failure(414, "uri_too_long", "The address is too long")
+HEADERS_TOO_LARGE = Failure(431, "request_header_fields_too_large", "The request's headers are too large")
 
 _RULE_FAILURES: dict[type[errors.RuleError], tuple[int, str]] = {
     errors.ChannelNotFound: (404, "There is no such channel"),
@@ -85,6 +89,9 @@ _RULE_FAILURES: dict[type[errors.RuleError], tuple[int, str]] = {
 def failure_of(error: Exception) -> Failure:
     """The answer that tells of an exception, INTERNAL_ERROR when it is none that anyone expected."""
     match error:
+        case RequestValidationError() if wrong := [e["loc"][1] for e in error.errors() if e["loc"][0] == "path"]:
+            # Nothing has such an id.
+            return failure_of(errors.BroadcastUnknown("") if "broadcast_id" in wrong else errors.ChannelNotFound(""))
         case RequestValidationError():
             return _invalid(field_problems(error.errors(), skip=1))
         case HTTPException():
@@ -138,6 +145,10 @@ def _of_http(error: HTTPException) -> Failure:
             return _invalid({"body": "must be JSON in UTF-8"})
         case 413:
             return PAYLOAD_TOO_LARGE
+        case 414:
+            return TARGET_TOO_LONG
+        case 431:
+            return HEADERS_TOO_LARGE
     phrase = http.HTTPStatus(error.status_code).phrase
     slug = phrase.lower().replace(" ", "_").replace("-", "_")
     return Failure(error.status_code, slug, phrase, headers=error.headers or {})
@@ -146,7 +157,7 @@ def _of_http(error: HTTPException) -> Failure:
 async def answer_failure(request: Request, error: Exception) -> JSONResponse:
     """The exception handler of everything under /api: failure_of() as JSON."""
     failure = failure_of(error)
-    about = log.bind(code=failure.code, method=request.method, path=request.url.path)
+    about = log.bind(code=failure.code, method=request.method, path=path_for_log(request.url.path))
     if failure.status >= 500:
         about.error("api.failed", reason=type(error).__name__)
     elif failure.status == 400 and not isinstance(error, errors.RuleError):

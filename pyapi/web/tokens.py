@@ -1,12 +1,12 @@
 """JSON web tokens that tell who calls: HS256, for the API as bearer tokens and for the dashboard in a cookie."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
 import jwt
+from pydantic import BaseModel, ConfigDict, Field
 
 from pyapi.channels.accounts import User
 
@@ -19,21 +19,37 @@ LIFETIMES: dict[TokenKind, timedelta] = {
     "session": timedelta(hours=12),
 }
 _ALGORITHM = "HS256"
+# Clocks of two machines differ.
+LEEWAY = timedelta(seconds=10)
+# Until the end of the year 9999, as far as datetime goes.
+_Seconds: TypeAlias = Annotated[int, Field(ge=0, lt=253402300799 - LEEWAY.seconds)]
 
 
 class TokenInvalid(Exception):
     """The token is forged, expired, of another kind, or none at all."""
 
 
+class _Signed(BaseModel):
+    """The claims as they stand in a token; others are ignored."""
+
+    model_config = ConfigDict(strict=True)
+
+    sub: Annotated[UUID, Field(strict=False)]
+    username: str
+    type: TokenKind
+    iat: _Seconds
+    exp: _Seconds
+    role: str | None = None
+
+
 @dataclass(frozen=True)
 class Claims:
-    """What a token says of its bearer; role is ``operator`` or None, csrf is a session's and goes into its forms."""
+    """What a token says of its bearer; role is ``operator`` or None, expires_at the end of the leeway."""
 
     user_id: UUID
     username: str
     role: str | None
     expires_at: datetime
-    csrf: str | None
 
 
 def issue_token(user: User, kind: TokenKind, secret: str) -> str:
@@ -54,8 +70,6 @@ def issue_token(user: User, kind: TokenKind, secret: str) -> str:
     }
     if user.is_operator:
         claims["role"] = OPERATOR
-    if kind == "session":
-        claims["csrf"] = secrets.token_urlsafe(32)
     return jwt.encode(claims, secret, algorithm=_ALGORITHM)
 
 
@@ -66,21 +80,11 @@ def read_token(token: str, kind: TokenKind, secret: str) -> Claims:
         TokenInvalid: it may not be relied on, for whatever reason.
     """
     try:
-        claims = jwt.decode(
-            token,
-            secret,
-            algorithms=[_ALGORITHM],
-            options={"require": ["sub", "username", "type", "iat", "exp"]},
-        )
-        if claims["type"] != kind:
-            raise TokenInvalid("a token of another kind")
-        return Claims(
-            user_id=UUID(claims["sub"]),
-            username=str(claims["username"]),
-            role=claims.get("role"),
-            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
-            csrf=claims.get("csrf"),
-        )
-    # The header is read before the signature: brackets without end are anyone's to send.
-    except (jwt.InvalidTokenError, RecursionError, ValueError) as error:
+        claims = _Signed.model_validate(jwt.decode(token, secret, algorithms=[_ALGORITHM], leeway=LEEWAY))
+    # The header is read before the signature: brackets without end are anyone's to send. Claims of odd types are
+    # errors of several kinds, by the library or by the model.
+    except (jwt.InvalidTokenError, RecursionError, ValueError, TypeError, OverflowError) as error:
         raise TokenInvalid("no valid token") from error
+    if claims.type != kind:
+        raise TokenInvalid("a token of another kind")
+    return Claims(claims.sub, claims.username, claims.role, datetime.fromtimestamp(claims.exp, UTC) + LEEWAY)

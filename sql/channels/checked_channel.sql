@@ -98,6 +98,23 @@ BEGIN
         problems := '{"notification_id": "must have 5 to 15 digits when notifications are on"}' || problems;
     END IF;
 
+    IF (
+        is_new OR channel.client_payout_currency IS DISTINCT FROM before.client_payout_currency
+        OR channel.client_payout_network IS DISTINCT FROM before.client_payout_network
+    ) AND EXISTS (SELECT FROM broadcast.currency_network_pairs()) THEN
+        IF NOT EXISTS (
+            SELECT FROM broadcast.currency_network_pairs() AS p WHERE p.currency = channel.client_payout_currency::text
+        ) THEN
+            problems := '{"client_payout_currency": "is none of the currencies that are paid out"}' || problems;
+        ELSIF NOT EXISTS (
+            SELECT FROM broadcast.currency_network_pairs() AS p
+            WHERE p.currency = channel.client_payout_currency::text AND p.network = channel.client_payout_network::text
+        ) THEN
+            problems := '{"client_payout_network": "is none of the networks on which this currency is paid out"}'
+                || problems;
+        END IF;
+    END IF;
+
     -- A tier is a price and a number of days; none is left out between two.
     last_tier := CASE
         WHEN tiers IN ('1', '2', '3') THEN tiers::integer

@@ -1,18 +1,32 @@
-CREATE OR REPLACE FUNCTION broadcast.client_channels(client_id uuid)
+CREATE OR REPLACE FUNCTION broadcast.client_channels(client_id uuid, sort text DEFAULT 'newest')
 RETURNS json
 LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 -- Some copies have times without a zone, in UTC.
 SET timezone = 'UTC'
 AS $$
     SELECT json_build_object(
-        'channels', coalesce(json_agg(c ORDER BY c.open_channel_title, c.open_channel_id, c.closed_channel_id), '[]'),
+        'channels', coalesce(
+            json_agg(
+                shown ORDER BY
+                    CASE client_channels.sort WHEN 'title' THEN shown.open_channel_title END,
+                    CASE client_channels.sort WHEN 'oldest' THEN to_jsonb(c) -> 'id' END,
+                    to_jsonb(c) -> 'id' DESC,
+                    shown.open_channel_id,
+                    shown.closed_channel_id
+            ),
+            '[]'
+        ),
         'count', count(*),
         'max_channels', (SELECT s.max_channels_per_client FROM broadcast.settings AS s)
     )
-    FROM (
+    FROM public.main_clients_database AS c
+    LEFT JOIN public.broadcast_manager AS b
+        ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+    CROSS JOIN LATERAL (
         SELECT
             c.open_channel_id::text AS open_channel_id,
             c.open_channel_title::text AS open_channel_title,
@@ -33,12 +47,24 @@ AS $$
             c.client_payout_network::text AS client_payout_network,
             c.payout_strategy::text AS payout_strategy,
             nullif(c.payout_threshold_usd::numeric, 'NaN') AS payout_threshold_usd,
+            -- A column that some copies have: what has come together for the next payout.
+            CASE
+                WHEN jsonb_typeof(to_jsonb(c) -> 'accumulated_amount') = 'number' THEN to_jsonb(c) -> 'accumulated_amount'
+            END AS accumulated_amount,
             broadcast.finite(c.payout_threshold_updated_at) AS payout_threshold_updated_at,
             c.client_id,
             c.created_by::text AS created_by,
             broadcast.finite(c.updated_at) AS updated_at,
             c.notification_status::boolean AS notification_status,
             c.notification_id::text AS notification_id,
+            CASE
+                WHEN btrim(c.closed_channel_donation_message::text) <> '' IS NOT TRUE THEN 'it has no donation message'
+                WHEN (
+                    (nullif(c.sub_1_price::numeric, 'NaN') > 0 AND c.sub_1_time::bigint > 0)
+                    OR (nullif(c.sub_2_price::numeric, 'NaN') > 0 AND c.sub_2_time::bigint > 0)
+                    OR (nullif(c.sub_3_price::numeric, 'NaN') > 0 AND c.sub_3_time::bigint > 0)
+                ) IS NOT TRUE THEN 'it has no tier with a price and a number of days'
+            END AS problem,
             b.id AS broadcast_id,
             CASE WHEN b.id IS NOT NULL THEN broadcast.broadcast_state(b) END AS state,
             CASE WHEN b.id IS NOT NULL THEN broadcast.off_reason(b) END AS off_reason,
@@ -53,13 +79,10 @@ AS $$
             b.last_error_message::text AS last_error_message,
             broadcast.finite(b.last_error_time) AS last_error_time,
             broadcast.finite(b.last_manual_trigger_time) AS last_manual_trigger_time
-        FROM public.main_clients_database AS c
-        LEFT JOIN public.broadcast_manager AS b
-            ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
-        WHERE c.client_id = client_channels.client_id
-    ) AS c;
+    ) AS shown
+    WHERE c.client_id = client_channels.client_id;
 $$;
 
-COMMENT ON FUNCTION broadcast.client_channels(uuid) IS
-'A client''s channels by title, each with its broadcast, how many there are and may be, as one JSON text.';
-REVOKE ALL ON FUNCTION broadcast.client_channels(uuid) FROM public;
+COMMENT ON FUNCTION broadcast.client_channels(uuid, text) IS
+'A client''s channels with their broadcasts, and how many there may be, as JSON; sort is newest, oldest or title.';
+REVOKE ALL ON FUNCTION broadcast.client_channels(uuid, text) FROM public;

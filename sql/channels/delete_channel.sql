@@ -3,6 +3,7 @@ RETURNS uuid
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 DECLARE
     own_closed_channel_id constant text := broadcast.own_channel(client_id, open_channel_id, closed_channel_id);

@@ -3,6 +3,7 @@ RETURNS void
 LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     UPDATE public.registered_users AS u
     SET last_login = now()

@@ -12,6 +12,7 @@ LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 -- Some copies have times without a zone, in UTC.
 SET timezone = 'UTC'
 AS $$

@@ -65,6 +65,8 @@ def test_a_channel_reads_as_it_was_registered(person: Person) -> None:
         **channel,
         "sub_3_price": None,
         "sub_3_time": None,
+        "accumulated_amount": None,
+        "problem": None,
         "notification_id": "6271402111",
         "client_id": str(person.user_id),
         "created_by": person.username,
@@ -99,6 +101,33 @@ def test_the_list_holds_the_callers_channels_only(person: Person, other: Person)
     body = person.http.get("/api/channels").json()
     assert (body["count"], body["max_channels"]) == (3, 10)
     assert {channel["broadcast_id"] for channel in body["channels"]} == mine
+
+
+def test_the_list_begins_with_the_newest_or_is_sorted_as_asked(person: Person) -> None:
+    titles = ["b", "c", "a"]
+    for title in titles:
+        person.register(open_channel_title=title)
+    for query, order in {"": "acb", "?sort=newest": "acb", "?sort=oldest": "bca", "?sort=title": "abc"}.items():
+        listed = person.http.get(f"/api/channels{query}").json()["channels"]
+        assert [channel["open_channel_title"] for channel in listed] == list(order), query
+    assert set(refused(person.http.get("/api/channels?sort=price"), 400, "validation_failed")["details"]) == {"sort"}
+
+
+def test_what_has_come_together_for_a_payout_is_the_platforms_column(
+    person: Person, owner_conn: psycopg.Connection[Any]
+) -> None:
+    path = f"/api/channels/{person.register().json()['channel_id']}"
+    try:
+        for column, amount in {
+            "numeric(10, 2) DEFAULT 37.5": 37.5,
+            "numeric DEFAULT 'NaN'": None,
+            "text DEFAULT ''": None,
+        }.items():
+            owner_conn.execute(f"ALTER TABLE public.main_clients_database ADD accumulated_amount {column}")
+            assert person.http.get(path).json()["accumulated_amount"] == amount
+            owner_conn.execute("ALTER TABLE public.main_clients_database DROP accumulated_amount")
+    finally:
+        owner_conn.execute("ALTER TABLE public.main_clients_database DROP IF EXISTS accumulated_amount")
 
 
 def test_a_client_without_channels_gets_an_empty_list(person: Person) -> None:
@@ -210,8 +239,8 @@ def test_a_put_changes_what_it_names_and_nothing_else(person: Person) -> None:
     before = person.http.get(path).json()
     answer = person.http.put(path, json={"open_channel_title": "Evening", "sub_1_price": 6, "tier_count": 1})
     assert answer.status_code == 200
-    assert answer.json() == {**registered, "message": "Channel updated"}
     after = person.http.get(path).json()
+    assert answer.json() == {**registered, "message": "Channel updated", "channel": after}
     changed = {field for field in after if after[field] != before[field]} - {"updated_at"}
     assert changed == {"open_channel_title", "sub_1_price", "tier_count", "sub_2_price", "sub_2_time"}
     assert (after["open_channel_title"], after["sub_1_price"]) == ("Evening", 6.0)

@@ -20,14 +20,15 @@ ANSWERS = {
     "POST /api/auth/refresh": {"200", "401", "403", "503"},
     "GET /api/auth/me": {"200", "401", "403", "503"},
     "POST /api/channels/register": {"201", "400", "401", "403", "409", "413", "500", "503"},
-    "GET /api/channels": {"200", "401", "403", "503"},
+    "GET /api/channels": {"200", "400", "401", "403", "503"},
     "GET /api/channels/{open_channel_id}": {"200", "400", "401", "403", "404", "409", "503"},
     "PUT /api/channels/{open_channel_id}": {"200", "400", "401", "403", "404", "409", "413", "500", "503"},
     "DELETE /api/channels/{open_channel_id}": {"200", "400", "401", "403", "404", "409", "500", "503"},
     "POST /api/broadcast/trigger": {"200", "400", "401", "403", "404", "409", "413", "429", "500", "503"},
     "POST /api/broadcast/reactivate": {"200", "400", "401", "403", "404", "413", "500", "503"},
     "POST /api/broadcast/execute": {"200", "401", "403", "503"},
-    "GET /api/broadcast/status/{broadcast_id}": {"200", "400", "401", "403", "404", "503"},
+    "GET /api/broadcast/status/{broadcast_id}": {"200", "401", "403", "404", "503"},
+    "GET /api/mappings/currency-network": {"200", "503"},
     "GET /api/health": {"200", "503"},
 }
 

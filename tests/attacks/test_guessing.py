@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from tests.api.calls import PASSWORD, Person, World, log_in, new_world, refused
-from tests.dashboard.visitor import csrf_of
 from tests.dashboard.visitor import log_in as log_in_by_form
 
 
@@ -86,11 +85,10 @@ def test_a_lock_out_is_not_told_from_that_of_a_name_that_nobody_has(anonymous: h
     assert told[0] == told[1]
 
 
-def test_a_form_without_its_token_is_no_guess(anonymous: httpx.Client, person: Person, checked: list[bytes]) -> None:
-    csrf_of(anonymous.get("/login"))
-    checked.clear()
+def test_a_form_of_another_site_is_no_guess(anonymous: httpx.Client, person: Person, checked: list[bytes]) -> None:
     for _ in range(5):
-        form = {"csrf": "wrong", "username": person.username, "password": PASSWORD}
-        assert anonymous.post("/login", data=form).status_code == 403
+        form = {"username": person.username, "password": PASSWORD}
+        answer = anonymous.post("/login", data=form, headers={"Sec-Fetch-Site": "cross-site"})
+        assert answer.status_code == 403
     assert checked == []
     assert log_in(anonymous, person.username).status_code == 200

@@ -93,7 +93,8 @@ def test_slow_requests_hold_no_connection_to_the_database(world: World, person: 
     visitor = Visitor.signed_in(world.base_url, person)
     form = (
         f"POST /channels/new HTTP/1.1\r\nHost: x\r\nCookie: {SESSION_COOKIE}={visitor.http.cookies[SESSION_COOKIE]}\r\n"
-        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ncsrf="
+        "Sec-Fetch-Site: same-origin\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nx="
     ).encode()
     signed_in = POST + f"Authorization: Bearer {person.access_token}\r\n\r\n".encode() + b"{"
     with ExitStack() as stack:

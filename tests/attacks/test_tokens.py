@@ -63,11 +63,68 @@ def test_another_algorithm_or_key_is_refused_by_api_and_dashboard(
     anonymous: httpx.Client, person: Person, header: dict[str, Any], key: str
 ) -> None:
     for kind in ("access", "refresh", "session"):
-        token = made(person, header, key, type=kind, csrf="x", role="operator")
+        token = made(person, header, key, type=kind, role="operator")
         refused(anonymous.get("/api/auth/me", headers=bearer(token)), 401, "token_invalid")
         refused(anonymous.post("/api/auth/refresh", headers=bearer(token)), 401, "token_invalid")
         page = anonymous.get("/", headers={"Cookie": f"{SESSION_COOKIE}={token}"})
         assert page.headers["location"] == "/login"
+
+
+# Of any type, and out of range; whoever has the key may have another program.
+ODD: dict[str, list[Any]] = {
+    "exp": [
+        "1893456000",
+        "soon",
+        "",
+        10**18,
+        10**400,
+        1e300,
+        -1,
+        True,
+        None,
+        [],
+        {},
+        [9999999999],
+        float("nan"),
+        float("inf"),
+    ],
+    "iat": ["0", "x", 10**18, True, None, [], {}, float("inf"), -1, 99999999999],
+    "nbf": ["x", None, [], 10**18, float("inf")],
+    "sub": [1, None, True, [], {}, "", "nobody", "7e1018e4", "\0", "x" * 5000],
+    "username": [1, None, True, [], {}],
+    "type": [1, None, True, [], {}, ["access"]],
+    "role": [1, True, [], {}, ["operator"]],
+    "aud": ["x", 1, [1]],
+    "iss": [1, []],
+    "jti": [1, []],
+}
+
+
+@pytest.mark.parametrize("claim", ODD)
+def test_odd_claims_are_401_though_the_key_is_right(anonymous: httpx.Client, person: Person, claim: str) -> None:
+    for value in ODD[claim]:
+        token = made(person, {"alg": "HS256"}, SECRET, **{claim: value})
+        answer = anonymous.get("/api/auth/me", headers=bearer(token))
+        # Claims that are not ours are the library's to judge.
+        if answer.status_code != 200 or claim not in {"iss", "jti", "nbf"}:
+            refused(answer, 401, "token_invalid")
+        kinds = {} if claim == "type" else {"type": "refresh"}
+        token = made(person, {"alg": "HS256"}, SECRET, **{**kinds, claim: value})
+        assert anonymous.post("/api/auth/refresh", headers=bearer(token)).status_code in {200, 401}
+        kinds = {} if claim == "type" else {"type": "session"}
+        token = made(person, {"alg": "HS256"}, SECRET, **{**kinds, claim: value})
+        for path in ("/", "/events", "/channels/new"):
+            with anonymous.stream("GET", path, headers={"Cookie": f"{SESSION_COOKIE}={token}"}) as page:
+                assert page.status_code in {303, 401} or claim in {"iss", "jti", "nbf"}, (path, value)
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(-8, 200), (-12, 401)])
+def test_clocks_may_differ_by_ten_seconds(anonymous: httpx.Client, person: Person, seconds: int, status: int) -> None:
+    now = int(datetime.now(UTC).timestamp())
+    expired = made(person, {"alg": "HS256"}, SECRET, exp=now + seconds)
+    assert anonymous.get("/api/auth/me", headers=bearer(expired)).status_code == status
+    of_the_future = made(person, {"alg": "HS256"}, SECRET, iat=now - seconds)
+    assert anonymous.get("/api/auth/me", headers=bearer(of_the_future)).status_code == status
 
 
 def test_every_call_takes_its_own_kind_of_token_only(anonymous: httpx.Client, base_url: str, person: Person) -> None:

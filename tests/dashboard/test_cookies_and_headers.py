@@ -8,9 +8,9 @@ import jwt
 import psycopg
 import pytest
 
-from pyapi.web.dashboard.sessions import LOGIN_COOKIE, SESSION_COOKIE
+from pyapi.web.dashboard.sessions import SESSION_COOKIE
 from tests.api.calls import PASSWORD, SECRET, Person
-from tests.dashboard.visitor import Visitor, csrf_of, log_in
+from tests.dashboard.visitor import Visitor, log_in
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -28,12 +28,7 @@ def flags(answer: httpx.Response, cookie: str) -> set[str]:
 def test_cookies_are_for_this_site_and_no_script(base_url: str, person: Person, scheme: str, secure: set[str]) -> None:
     # As a proxy in front says it; uvicorn believes one on this machine.
     with httpx.Client(base_url=base_url, headers={"X-Forwarded-Proto": scheme}) as http:
-        page = http.get("/login")
-        assert {"httponly", "samesite=strict", "path=/"} <= flags(page, LOGIN_COOKIE)
-        assert flags(page, LOGIN_COOKIE) & {"secure"} == secure
-        token = page.cookies[LOGIN_COOKIE]
-        form = {"csrf": csrf_of(page), "username": person.username, "password": PASSWORD}
-        answer = http.post("/login", data=form, headers={"Cookie": f"{LOGIN_COOKIE}={token}"})
+        answer = log_in(http, person.username)
         assert {"httponly", "samesite=strict", "path=/", "max-age=43200"} <= flags(answer, SESSION_COOKIE)
         assert flags(answer, SESSION_COOKIE) & {"secure"} == secure
 
@@ -115,7 +110,6 @@ def claims(person: Person, **changes: Any) -> dict[str, Any]:
         "type": "session",
         "iat": now,
         "exp": now + timedelta(hours=1),
-        "csrf": "x" * 43,
         **changes,
     }
     return {name: value for name, value in said.items() if value is not None}
@@ -125,8 +119,7 @@ def claims(person: Person, **changes: Any) -> dict[str, Any]:
     ("changes", "secret"),
     [
         ({"type": "access"}, SECRET),
-        ({"exp": datetime.now(UTC) - timedelta(seconds=1)}, SECRET),
-        ({"csrf": None}, SECRET),
+        ({"exp": datetime.now(UTC) - timedelta(seconds=11)}, SECRET),
         ({}, "another secret, longer than 32 bytes too"),
     ],
 )

@@ -79,6 +79,35 @@ def test_stream_ends_with_the_session(base_url: str, person: Person) -> None:
         assert http.get("/events").status_code == 401
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        "UPDATE public.registered_users SET is_active = FALSE WHERE user_id = %s",
+        "UPDATE public.registered_users SET is_active = NULL WHERE user_id = %s",
+        "DELETE FROM public.registered_users WHERE user_id = %s",
+    ],
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_stream_ends_with_its_user(
+    settings: Settings, owner_conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch, end: str, *, told: bool
+) -> None:
+    """With the next event, and without one at the next look."""
+    monkeypatch.setattr("pyapi.web.dashboard.events._WATCH_SECONDS", 3600 if told else 0.2)
+    owner_conn.execute("ALTER TABLE public.registered_users ALTER is_active DROP NOT NULL")
+    user = add_user(owner_conn)
+    touch = "DELETE FROM public.main_clients_database WHERE client_id = %s"
+    if not end.startswith("DELETE"):
+        touch = "UPDATE public.broadcast_manager SET updated_at = now() WHERE client_id = %s"
+    if told:
+        add_channel(owner_conn, user)
+    with served(settings) as (url, _), signed_in(url, user) as http, listening(http) as events:
+        with owner_conn.transaction():
+            owner_conn.execute(touch, [user])
+            owner_conn.execute(end, [user])
+        # A look may have been under way; then it ends at the one after.
+        assert len(list(events)) < (2 if told else 20)
+
+
 def test_server_stops_with_open_streams(settings: Settings, owner_conn: psycopg.Connection[Any]) -> None:
     with ExitStack() as stack:
         with served(settings) as (url, _):

@@ -23,7 +23,7 @@ from tests.dashboard.visitor import Visitor
     [
         ("/nothing", 404),
         ("/channels/-1001234567890/-1001234567891/edit", 404),
-        ("/channels/<script>/%00/edit", 400),
+        ("/channels/<script>/%00/edit", 404),
         ("/channels/new/", 404),
     ],
 )
@@ -48,7 +48,7 @@ def test_form_that_is_too_large_is_a_page(visitor: Visitor) -> None:
 
 def test_form_that_does_not_tell_its_size_is_a_page_too(visitor: Visitor) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = visitor.http.post("/channels/new", content=iter([b"csrf=", b"x" * 70_000]), headers=headers)
+    answer = visitor.http.post("/channels/new", content=iter([b"x=", b"x" * 70_000]), headers=headers)
     assert answer.status_code == 413
     assert "<h1>" in answer.text
 
@@ -56,7 +56,7 @@ def test_form_that_does_not_tell_its_size_is_a_page_too(visitor: Visitor) -> Non
 def test_malformed_form_is_a_page(visitor: Visitor) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     answer = visitor.http.post("/channels/new", content=b"--x\r\nnonsense", headers=headers)
-    assert answer.status_code in {400, 403}
+    assert answer.status_code == 415
     assert "<h1>" in answer.text
 
 

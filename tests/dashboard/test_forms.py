@@ -7,9 +7,10 @@ from uuid import UUID
 import httpx
 import psycopg
 import pytest
+from fastapi.routing import APIRoute
 
-from tests.api.calls import PASSWORD
-from tests.dashboard.visitor import Visitor, channel_form, csrf_of, inputs_of
+from pyapi.web.dashboard import channels, docs, events, login, operators
+from tests.dashboard.visitor import SENT_BY_US, Visitor, channel_form, inputs_of
 
 Conn = psycopg.Connection[Any]
 
@@ -31,42 +32,89 @@ def broadcast(conn: Conn, path: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("token", [None, "", "wrong"])
-@pytest.mark.parametrize("action", ["new", "edit", "delete", "resend", "reactivate", "logout"])
-def test_form_without_the_sessions_token_changes_nothing(
-    visitor: Visitor, owner_conn: Conn, action: str, token: str | None
-) -> None:
+# As browsers tell of a form that a page of another site sends: current ones, and those that send Origin alone.
+ELSEWHERE = {
+    "another site": {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+    "a sibling": {"Sec-Fetch-Site": "same-site", "Origin": "https://evil.example.org"},
+    "another site, by its origin": {"Origin": "https://evil.example"},
+    "another port": {"Origin": "http://127.0.0.1:1"},
+    "a page without an origin": {"Origin": "null"},
+    "our origin, said to be another": {"Sec-Fetch-Site": "cross-site"},
+    "typed by hand": {"Sec-Fetch-Site": "none"},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("headers", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_forms_of_other_sites_change_nothing(visitor: Visitor, owner_conn: Conn, headers: dict[str, str]) -> None:
     path = visitor.register()
-    owner_conn.execute("UPDATE public.broadcast_manager SET is_active = %s", [action != "reactivate"])
     before = everything(owner_conn)
-    form = channel_form(open_channel_title="Changed") | ({} if token is None else {"csrf": token})
-    target = {"new": "/channels/new", "logout": "/logout"}.get(action, f"{path}/{action}")
-    answer = visitor.http.post(target, data=form)
-    assert answer.status_code == 403
-    assert "no longer valid" in answer.text
+    origin = str(visitor.http.base_url)
+    del visitor.http.headers["Sec-Fetch-Site"]
+    app_paths = {
+        "/login",
+        "/logout",
+        "/channels/new",
+        *(f"{path}/{a}" for a in ("edit", "delete", "resend", "reactivate")),
+    }
+    assert {p.replace("{open_id}/{closed_id}", "/".join(path.split("/")[2:])) for p in dashboard_posts()} == app_paths
+    ours = origin if headers == {"Sec-Fetch-Site": "cross-site"} else headers.get("Origin")
+    for target in app_paths:
+        form = channel_form(open_channel_title="Changed") | {"broadcast_id": before[-1][0]["id"]}
+        answer = visitor.http.post(target, data=form, headers=headers | ({"Origin": ours} if ours else {}))
+        assert answer.status_code == 403, target
+        assert "no longer valid" in answer.text
     assert everything(owner_conn) == before
     assert visitor.http.get("/").status_code == 200
 
 
-def test_token_of_another_session_is_refused(new_visitor: Callable[..., Visitor], owner_conn: Conn) -> None:
-    visitor, other = new_visitor(), new_visitor()
-    path = visitor.register()
-    assert visitor.http.post(f"{path}/delete", data={"csrf": other.csrf()}).status_code == 403
-    assert broadcast(owner_conn, path)
+def dashboard_posts() -> set[str]:
+    """The paths of all forms."""
+    routers = (channels.router, login.router, operators.router, events.router, docs.router)
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    return {route.path for route in routes if route.methods - {"GET", "HEAD"}}
 
 
-def test_login_form_of_another_browser_is_refused(base_url: str, visitor: Visitor) -> None:
-    with httpx.Client(base_url=base_url) as victim, httpx.Client(base_url=base_url) as attacker:
-        victim.get("/login")
-        form = {
-            "csrf": csrf_of(attacker.get("/login")),
-            "username": visitor.person.username,
-            "password": PASSWORD,
-        }
-        assert victim.post("/login", data=form).status_code == 403
-        victim.cookies.clear()
-        assert victim.post("/login", data=form).status_code == 403
-        assert victim.get("/").headers["location"] == "/login"
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin"}, None])
+def test_forms_of_ours_pass_in_browsers_old_and_new(visitor: Visitor, headers: dict[str, str] | None) -> None:
+    del visitor.http.headers["Sec-Fetch-Site"]
+    origin = {"Origin": str(visitor.http.base_url).rstrip("/")}
+    answer = visitor.http.post("/channels/new", data=channel_form(), headers=headers or origin)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "multipart/form-data; boundary=x",
+        "multipart/form-data; charset=punycode; boundary=x",
+        "application/x-www-form-urlencoded; charset=undefined",
+        "application/x-www-form-urlencoded; charset=utf-16",
+        "text/plain",
+        "application/json",
+        "",
+    ],
+)
+def test_only_urlencoded_forms_in_utf8_are_read(base_url: str, content_type: str) -> None:
+    headers = {"Content-Type": content_type, **SENT_BY_US}
+    answer = httpx.post(f"{base_url}/login", content=b"username=x&password=" + b"x" * 10_000, headers=headers)
+    assert answer.status_code == 415
+    assert "<h1>" in answer.text
+
+
+@pytest.mark.parametrize("charset", ["", ";charset=UTF-8", '; charset="utf-8"'])
+def test_a_form_may_name_utf8(base_url: str, charset: str) -> None:
+    headers = {"Content-Type": f"application/x-www-form-urlencoded{charset}", **SENT_BY_US}
+    answer = httpx.post(f"{base_url}/login", content=b"username=x&password=y", headers=headers)
+    assert "Username or password is wrong" in answer.text
+
+
+@pytest.mark.parametrize("body", [b"username=%ff", b"\xff=x", b"&".join(b"a=b" for _ in range(100))])
+def test_a_form_that_can_not_be_read_is_a_page(base_url: str, body: bytes) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded", **SENT_BY_US}
+    answer = httpx.post(f"{base_url}/login", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert "<h1>" in answer.text
 
 
 def test_form_registers_what_was_typed(visitor: Visitor, owner_conn: Conn) -> None:

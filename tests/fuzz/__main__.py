@@ -12,6 +12,7 @@ from collections import Counter
 
 from tests.fuzz.commands import Commands
 from tests.fuzz.functions import Fuzz, report
+from tests.fuzz.requests import Requests
 from tools import databases, servers
 
 EXAMPLES = 200
@@ -37,7 +38,7 @@ def main() -> int:
             databases.upgrade(url)
             fuzz = Fuzz(url, databases.at(server_url, databases.name_of(url)))
             commands = Commands(fuzz)
-            found = [*fuzz.run(EXAMPLES, round_seed), *commands.run(EXAMPLES, round_seed)]
+            found = [*fuzz.run(EXAMPLES, round_seed), *commands.run(EXAMPLES, round_seed), *Requests().run()]
             fuzz.close()
             databases.drop_database(server_url, url)
             for what in found:

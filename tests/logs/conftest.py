@@ -26,8 +26,9 @@ Line = dict[str, Any]
 
 
 @pytest.fixture
-def lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[Line]]:
-    """Gives every line that was logged since this fixture was asked for; each must be JSON."""
+def lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Line]]:
+    """Gives every line that was logged since this fixture was asked for, down to debug; each must be JSON."""
+    monkeypatch.setenv("LOG_LEVEL", "debug")
     logs.configure()
     logged: list[Line] = []
 

@@ -10,6 +10,7 @@ from tests.delivery.conftest import worker_role as worker_role
 from tools.chromium import must_be_there
 
 PACKAGES = {
+    "nginx": "nginx-light",
     "promtool": "prometheus",
     "prometheus": "prometheus",
     "prometheus-sql-exporter": "prometheus-sql-exporter",

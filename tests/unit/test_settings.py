@@ -45,6 +45,8 @@ def test_origins_are_separated_by_commas(environment: pytest.MonkeyPatch) -> Non
         ("JWT_SECRET_KEY", "", "JWT_SECRET_KEY is too short"),
         ("JWT_SECRET_KEY", "very-secret", "JWT_SECRET_KEY is too short"),
         ("CORS_ORIGINS", "front.example.org", "CORS_ORIGINS: give origins"),
+        ("CORS_ORIGINS", "*", "CORS_ORIGINS: \\* would let every page call"),
+        ("CORS_ORIGINS", "https://front.example.org, *", "name the origins"),
         ("LOGIN_LIMIT_PER_USERNAME", "often", "a login limit is written as in"),
         ("POOL_MAX_SIZE", "0", "POOL_MAX_SIZE: "),
         ("POOL_TIMEOUT", "soon", "POOL_TIMEOUT: "),

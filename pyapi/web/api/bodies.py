@@ -41,7 +41,7 @@ class UserAnswer(BaseModel):
 
     user_id: UUID
     username: str
-    email: str
+    email: str | None
     email_verified: bool
     created_at: datetime | None
     last_login: datetime | None
@@ -99,6 +99,12 @@ class ChannelDone(BaseModel):
     broadcast_id: UUID
 
 
+class ChannelUpdated(ChannelDone):
+    """A channel was changed, and is like this now."""
+
+    channel: ChannelAnswer
+
+
 class ChannelDeleted(BaseModel):
     """A channel was deleted, and its broadcast with it."""
 
@@ -122,6 +128,29 @@ class BroadcastDone(BaseModel):
     success: Literal[True] = True
     message: str
     broadcast_id: UUID
+
+
+class NetworkCurrency(BaseModel):
+    """A currency that is paid out on a network."""
+
+    currency: str
+    currency_name: str
+
+
+class CurrencyNetwork(BaseModel):
+    """A network on which a currency is paid out."""
+
+    network: str
+    network_name: str
+
+
+class CurrencyNetworks(BaseModel):
+    """Which payout currencies and networks go together, by code; a name that is not known is the code."""
+
+    network_to_currencies: dict[str, list[NetworkCurrency]]
+    currency_to_networks: dict[str, list[CurrencyNetwork]]
+    networks_with_names: dict[str, str]
+    currencies_with_names: dict[str, str]
 
 
 class Health(BaseModel):

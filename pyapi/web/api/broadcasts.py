@@ -13,13 +13,19 @@ from pyapi.web.api.dependencies import Connection, CurrentUser
 router = APIRouter(prefix="/broadcast", tags=["broadcast"])
 
 _Request = Annotated[BroadcastRequest, Body(examples=[examples.BROADCAST_REQUEST])]
-_ALWAYS = (examples.INVALID, *examples.BROADCAST_OWN, *examples.SIGNED_IN, *examples.DATABASE)
+_ALWAYS = (*examples.BROADCAST_OWN, *examples.SIGNED_IN, *examples.DATABASE)
 
 
 @router.post(
     "/trigger",
     responses=examples.answers(
-        200, examples.TRIGGERED, *examples.BROADCAST_READY, examples.TOO_LARGE, examples.RULE_BROKEN, *_ALWAYS
+        200,
+        examples.TRIGGERED,
+        *examples.BROADCAST_READY,
+        examples.INVALID,
+        examples.TOO_LARGE,
+        examples.RULE_BROKEN,
+        *_ALWAYS,
     ),
 )
 async def trigger(user: CurrentUser, conn: Connection, body: _Request) -> BroadcastDone:
@@ -30,7 +36,9 @@ async def trigger(user: CurrentUser, conn: Connection, body: _Request) -> Broadc
 
 @router.post(
     "/reactivate",
-    responses=examples.answers(200, examples.REACTIVATED, examples.TOO_LARGE, examples.RULE_BROKEN, *_ALWAYS),
+    responses=examples.answers(
+        200, examples.REACTIVATED, examples.INVALID, examples.TOO_LARGE, examples.RULE_BROKEN, *_ALWAYS
+    ),
 )
 async def reactivate(user: CurrentUser, conn: Connection, body: _Request) -> BroadcastDone:
     """Switch a broadcast on again, whatever switched it off; its failures in a row are forgotten."""

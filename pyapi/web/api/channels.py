@@ -1,26 +1,26 @@
 """The channels of the caller."""
 
+import json
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Response
+from fastapi.responses import JSONResponse
 
 from pyapi.channels import channels
-from pyapi.channels.fields import ChannelChanges, ChannelRegistration
+from pyapi.channels.channels import ChannelOrder
+from pyapi.channels.fields import STORED_ID, ChannelChanges, ChannelRegistration
 from pyapi.web.api import examples
-from pyapi.web.api.bodies import ChannelAnswer, ChannelDeleted, ChannelDone, ChannelList
+from pyapi.web.api.bodies import ChannelAnswer, ChannelDeleted, ChannelDone, ChannelList, ChannelUpdated
 from pyapi.web.api.dependencies import Connection, CurrentUser
 
 router = APIRouter(prefix="/channels", tags=["channels"])
 
-# What the column allows, not what new channels must have: older channels are found as well.
-_STORED_ID = r"^-?[0-9]{5,14}$"
-
 OpenChannelId = Annotated[
-    str, Path(pattern=_STORED_ID, description="Telegram id of the open channel.", examples=["-1003268562225"])
+    str, Path(pattern=STORED_ID, description="Telegram id of the open channel.", examples=["-1003268562225"])
 ]
 ClosedChannelId = Annotated[
     str | None,
-    Query(pattern=_STORED_ID, description="Which one, where two of the caller's channels share the open channel."),
+    Query(pattern=STORED_ID, description="Which one, where two of the caller's channels share the open channel."),
 ]
 
 _ALWAYS = (*examples.SIGNED_IN, *examples.DATABASE)
@@ -50,10 +50,12 @@ async def register(
     return ChannelDone(message="Channel registered", channel_id=channel.open_channel_id, broadcast_id=broadcast_id)
 
 
-@router.get("", response_model=ChannelList, responses=examples.answers(200, examples.CHANNELS, *_ALWAYS))
-async def list_all(user: CurrentUser, conn: Connection) -> Response:
-    """All channels of the caller, by title."""
-    return _as_written(await channels.list_channels(conn, user.user_id))
+@router.get(
+    "", response_model=ChannelList, responses=examples.answers(200, examples.CHANNELS, examples.INVALID, *_ALWAYS)
+)
+async def list_all(user: CurrentUser, conn: Connection, sort: ChannelOrder = "newest") -> Response:
+    """All channels of the caller."""
+    return _as_written(await channels.list_channels(conn, user.user_id, sort))
 
 
 @router.get(
@@ -70,6 +72,7 @@ async def read(
 
 @router.put(
     "/{open_channel_id}",
+    response_model=ChannelUpdated,
     responses=examples.answers(
         200,
         examples.UPDATED,
@@ -86,11 +89,13 @@ async def update(
     open_channel_id: OpenChannelId,
     changes: Annotated[ChannelChanges, Body(examples=[examples.CHANGES])],
     closed_channel_id: ClosedChannelId = None,
-) -> ChannelDone:
+) -> Response:
     """Change those fields of a channel that the body names. Its broadcast keeps id and history."""
     broadcast_id = await channels.update_channel(conn, user.user_id, open_channel_id, changes, closed_channel_id)
     channel_id = changes.open_channel_id or open_channel_id
-    return ChannelDone(message="Channel updated", channel_id=channel_id, broadcast_id=broadcast_id)
+    done = ChannelDone(message="Channel updated", channel_id=channel_id, broadcast_id=broadcast_id)
+    channel = await channels.read_channel_of_broadcast(conn, user.user_id, broadcast_id)
+    return JSONResponse(done.model_dump(mode="json") | {"channel": json.loads(channel)})
 
 
 @router.delete(

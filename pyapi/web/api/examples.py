@@ -52,6 +52,9 @@ _STANDING = {
 }
 CHANNEL = {
     **REGISTRATION,
+    "accumulated_amount": 37.5,
+    # As a channel without them would have it.
+    "problem": "it has no tier with a price and a number of days",
     "payout_threshold_updated_at": "2026-11-02T17:41:40.512004+00:00",
     "client_id": USER["user_id"],
     "created_by": USER["username"],
@@ -69,8 +72,14 @@ BROADCAST = {
 CHANNELS = {"channels": [CHANNEL], "count": 1, "max_channels": 10}
 _CHANNEL_DONE = {"success": True, "channel_id": REGISTRATION["open_channel_id"], "broadcast_id": BROADCAST_ID}
 REGISTERED = {**_CHANNEL_DONE, "message": "Channel registered"}
-UPDATED = {**_CHANNEL_DONE, "message": "Channel updated"}
+UPDATED = {**_CHANNEL_DONE, "message": "Channel updated", "channel": CHANNEL}
 DELETED = {**_CHANNEL_DONE, "message": "Channel deleted, and its broadcast with it"}
+CURRENCY_NETWORKS = {
+    "network_to_currencies": {"ETH": [{"currency": "USDT", "currency_name": "Tether"}]},
+    "currency_to_networks": {"USDT": [{"network": "ETH", "network_name": "Ethereum"}]},
+    "networks_with_names": {"ETH": "Ethereum"},
+    "currencies_with_names": {"USDT": "Tether"},
+}
 BROADCAST_REQUEST = {"broadcast_id": BROADCAST_ID}
 TRIGGERED = {"success": True, "message": "Broadcast queued", "broadcast_id": BROADCAST_ID}
 REACTIVATED = {"success": True, "message": "Broadcast switched on", "broadcast_id": BROADCAST_ID}

@@ -1,12 +1,16 @@
 """A client's channels: the list, and the pages that register, edit, delete, resend and switch on again."""
 
+import json
+from typing import Annotated, TypeAlias
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
-from pyapi.channels.broadcast_requests import reactivate_broadcast, request_broadcast
+from pyapi.channels.broadcast_requests import is_sending, reactivate_broadcast, request_broadcast
 from pyapi.channels.channels import delete_channel, list_channels, read_channel, register_channel, update_channel
+from pyapi.channels.fields import STORED_ID
+from pyapi.channels.mappings import read_currency_networks
 from pyapi.channels.messages import broadcast_messages
 from pyapi.channels.rows import ChannelRow, Channels, parse_channel, parse_channels
 from pyapi.errors import (
@@ -26,6 +30,7 @@ from pyapi.web.dashboard.view import channel_state, page
 router = APIRouter(include_in_schema=False)
 
 _PAIR = "/channels/{open_id}/{closed_id}"
+_Id: TypeAlias = Annotated[str, Path(pattern=STORED_ID)]
 _NOT_NOW = {
     BroadcastRateLimited: (429, "It was sent a short while ago: please wait until it can be sent again."),
     BroadcastInProgress: (409, "It is being sent right now."),
@@ -37,7 +42,9 @@ _NOT_NOW = {
 async def show_channels(request: Request, session: SignedIn) -> Response:
     """The client's channels."""
     channels, notice = await _channels(request, session), take_notice(request)
-    response = page(request, "channels.html", here="channels", notice=notice, channels=channels)
+    async with connection(pool_of(request)) as conn:
+        sending = await is_sending(conn)
+    response = page(request, "channels.html", here="channels", notice=notice, channels=channels, sending=sending)
     forget_notice(request, response)
     return response
 
@@ -52,7 +59,7 @@ async def show_list(request: Request, session: SignedIn) -> Response:
 async def show_registration(request: Request, session: SignedIn) -> Response:
     """The form for a new channel."""
     del session
-    return _registration_page(request, forms.empty_values())
+    return await _registration_page(request, forms.empty_values())
 
 
 @router.post("/channels/new")
@@ -64,22 +71,22 @@ async def register(request: Request, session: SignedIn, form: OwnForm) -> Respon
         async with connection(pool_of(request)) as conn:
             broadcast_id = await register_channel(conn, session.user, channel)
     except forms.FormInvalid as invalid:
-        return _registration_page(request, values, errors=invalid.errors)
+        return await _registration_page(request, values, errors=invalid.errors)
     except RuleError as error:
         status, sentence, errors = forms.refusal(error)
-        return _registration_page(request, values, status, sentence, errors)
+        return await _registration_page(request, values, status, sentence, errors)
     return _back(request, "registered", broadcast_id)
 
 
 @router.get(f"{_PAIR}/edit")
-async def show_edit(request: Request, session: SignedIn, open_id: str, closed_id: str) -> Response:
+async def show_edit(request: Request, session: SignedIn, open_id: _Id, closed_id: _Id) -> Response:
     """The form with the channel's values."""
     channel = await _channel(request, session, open_id, closed_id)
-    return _edit_page(request, channel, forms.values_of(channel))
+    return await _edit_page(request, channel, forms.values_of(channel))
 
 
 @router.post(f"{_PAIR}/edit")
-async def edit(request: Request, session: SignedIn, form: OwnForm, open_id: str, closed_id: str) -> Response:
+async def edit(request: Request, session: SignedIn, form: OwnForm, open_id: _Id, closed_id: _Id) -> Response:
     """Store what was changed, or show the form again with what is wrong at its fields."""
     channel = await _channel(request, session, open_id, closed_id)
     values = forms.typed_values(form)
@@ -89,22 +96,22 @@ async def edit(request: Request, session: SignedIn, form: OwnForm, open_id: str,
             async with connection(pool_of(request)) as conn:
                 await update_channel(conn, session.user.user_id, open_id, changes, closed_id)
     except forms.FormInvalid as invalid:
-        return _edit_page(request, channel, values, errors=invalid.errors)
+        return await _edit_page(request, channel, values, errors=invalid.errors)
     except RuleError as error:
         status, sentence, errors = forms.refusal(error)
-        return _edit_page(request, channel, values, status, sentence, errors)
+        return await _edit_page(request, channel, values, status, sentence, errors)
     return _back(request, "saved")
 
 
 @router.get(f"{_PAIR}/delete")
-async def show_delete(request: Request, session: SignedIn, open_id: str, closed_id: str) -> Response:
+async def show_delete(request: Request, session: SignedIn, open_id: _Id, closed_id: _Id) -> Response:
     """Ask whether the channel is to be deleted, and say what goes with it."""
     channel = await _channel(request, session, open_id, closed_id)
     return page(request, "delete.html", here="channels", channel=channel, name=_name(channel), path=_path(channel))
 
 
 @router.post(f"{_PAIR}/delete")
-async def delete(request: Request, session: SignedIn, form: OwnForm, open_id: str, closed_id: str) -> Response:
+async def delete(request: Request, session: SignedIn, form: OwnForm, open_id: _Id, closed_id: _Id) -> Response:
     """Delete the channel."""
     del form
     async with connection(pool_of(request)) as conn:
@@ -113,13 +120,13 @@ async def delete(request: Request, session: SignedIn, form: OwnForm, open_id: st
 
 
 @router.get(f"{_PAIR}/resend")
-async def show_resend(request: Request, session: SignedIn, open_id: str, closed_id: str) -> Response:
+async def show_resend(request: Request, session: SignedIn, open_id: _Id, closed_id: _Id) -> Response:
     """Show the two messages that a resend sends, and ask."""
     return _resend_page(request, await _channel(request, session, open_id, closed_id))
 
 
 @router.post(f"{_PAIR}/resend")
-async def resend(request: Request, session: SignedIn, form: OwnForm, open_id: str, closed_id: str) -> Response:
+async def resend(request: Request, session: SignedIn, form: OwnForm, open_id: _Id, closed_id: _Id) -> Response:
     """Make the broadcast that the form names due now; where it can not be, show the page with the reason."""
     try:
         async with connection(pool_of(request)) as conn:
@@ -143,7 +150,7 @@ async def reactivate(request: Request, session: SignedIn, form: OwnForm) -> Resp
 
 async def _channels(request: Request, session: Session) -> Channels:
     async with connection(pool_of(request)) as conn:
-        return parse_channels(await list_channels(conn, session.user.user_id))
+        return parse_channels(await list_channels(conn, session.user.user_id, "title"))
 
 
 async def _channel(request: Request, session: Session, open_id: str, closed_id: str) -> ChannelRow:
@@ -158,17 +165,19 @@ def _broadcast_id(form: dict[str, str]) -> UUID:
         raise BroadcastUnknown("the form names no broadcast") from None
 
 
-def _registration_page(
+async def _registration_page(
     request: Request,
     values: dict[str, str],
     status: int = 200,
     error: str | None = None,
     errors: dict[str, str] | None = None,
 ) -> Response:
-    return _form_page(request, values, status, error, errors, "Register a channel", "/channels/new", "Register channel")
+    return await _form_page(
+        request, values, status, error, errors, "Register a channel", "/channels/new", "Register channel"
+    )
 
 
-def _edit_page(
+async def _edit_page(
     request: Request,
     channel: ChannelRow,
     values: dict[str, str],
@@ -177,10 +186,10 @@ def _edit_page(
     errors: dict[str, str] | None = None,
 ) -> Response:
     heading, action = f"Edit {_name(channel)}", f"{_path(channel)}/edit"
-    return _form_page(request, values, status, error, errors, heading, action, "Save changes")
+    return await _form_page(request, values, status, error, errors, heading, action, "Save changes")
 
 
-def _form_page(
+async def _form_page(
     request: Request,
     values: dict[str, str],
     status: int,
@@ -190,10 +199,13 @@ def _form_page(
     action: str,
     button: str,
 ) -> Response:
+    async with connection(pool_of(request)) as conn:
+        mappings = json.loads(await read_currency_networks(conn))
     return page(
         request,
         "channel_form.html",
         status,
+        mappings=mappings,
         here="channels",
         fields=forms.FORM_FIELDS,
         values=values,
@@ -218,6 +230,7 @@ def _resend_page(request: Request, channel: ChannelRow, status: int = 200, error
         broadcast_id=channel.broadcast_id,
         state=channel_state(channel),
         wait=channel.retry_after_seconds or 0,
+        problem=channel.problem,
         messages=broadcast_messages(channel),
         error=error,
     )

@@ -22,7 +22,7 @@ _WATCH_SECONDS = 60
 
 @router.get("/events", response_class=EventSourceResponse)
 async def events(request: Request, session: SignedIn) -> AsyncIterator[ServerSentEvent]:
-    """One event ``changed`` for each change of the client's channels, until the session ends.
+    """One event ``changed`` for each change of the client's channels, until the session ends or the user is gone.
 
     The first comes at once, since nobody has told of what happened before. Once a minute there is one in any case:
     for changes that were under way when the watch began, and for servers that send no notifications (two-phase
@@ -32,17 +32,20 @@ async def events(request: Request, session: SignedIn) -> AsyncIterator[ServerSen
     with changes_of(request).watching(client_id) as watcher, suppress(TimeoutError):
         async with asyncio.timeout(seconds_left(session)):
             going_on = True
-            while going_on:
-                # Anew each time: a crash or a failover empties the unlogged table of those who watch.
-                await _watch(request, client_id)
+            # Anew each time: a crash or a failover empties the unlogged table of those who watch.
+            while going_on and await _may_watch(request, client_id):
                 yield ServerSentEvent(event="changed", raw_data="")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_WATCH_SECONDS):
                         going_on = await watcher.changed()
 
 
-async def _watch(request: Request, client_id: UUID) -> None:
-    # Without the database there is nothing to tell; the next round asks again.
-    with suppress(psycopg.Error):
+async def _may_watch(request: Request, client_id: UUID) -> bool:
+    """Watch on; False when the user was deleted or switched off."""
+    try:
         async with connection(request.app.state.pool) as conn:
-            await conn.execute(QUERIES["watch_client"], {"client_id": client_id})
+            watching = await conn.execute(QUERIES["watch_client"], {"client_id": client_id})
+            return await watching.fetchone() is not None
+    except psycopg.Error:
+        # Without the database there is nothing to tell; the next round asks again.
+        return True

@@ -9,6 +9,7 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 from pyapi.web.dashboard.sessions import SESSION_COOKIE, FormRefused, OperatorsOnly, SignInNeeded, forget
 from pyapi.web.dashboard.view import page
 from pyapi.web.failures import failure_of
+from pyapi.web.middleware.request_log import path_for_log
 
 log = structlog.get_logger()
 
@@ -31,14 +32,21 @@ _WORDS = {
     405: _Words("There is nothing here", "This address takes no such request."),
     409: _Words("Several channels fit", "Choose the one that you mean from your channels."),
     413: _Words("This form is too large", "No channel needs that many characters. Shorten the texts and try again."),
+    414: _Words("There is nothing here", "No page of ours has such a long address."),
+    415: _Words("This request can not be read", "It did not arrive as a form of ours. Go back and try again."),
     429: _Words("Too many requests", "Wait a little, then try again."),
+    431: _Words(
+        "This request is too large",
+        "Your browser sent more cookies than are taken here. Delete those of this site, then sign in again.",
+    ),
     503: _Words("The database does not answer right now", "Nothing is lost. Try again in a moment.", link="Try again"),
 }
 _OURS = _Words("Something went wrong on our side", "It has been noted. Nothing was stored by this request.")
 _OPERATORS_ONLY = _Words("This page is for operators", "Your account is not one of theirs.")
 _REFUSED = _Words(
     "This form is no longer valid",
-    "It was opened before you signed in, or in another browser. Nothing was changed. Open it anew and try again.",
+    "It came from a page of another site, or your browser did not say from which. Nothing was changed. Open it here, "
+    "and send it again.",
 )
 
 
@@ -49,7 +57,7 @@ async def page_of_failure(request: Request, error: Exception) -> Response:
         log.error(
             "dashboard.failed",
             method=request.method,
-            path=request.url.path,
+            path=path_for_log(request.url.path),
             code=failure.code,
             reason=type(error).__name__,
         )

@@ -1,4 +1,4 @@
-"""Each HTTP request: its id, the line of log that tells how it ended, and how long it took."""
+"""Each HTTP request: its id, how it ended and how long it took, for the metrics and the log at level debug."""
 
 import re
 import time
@@ -56,14 +56,19 @@ class RequestLog:
         finally:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             REQUEST_SECONDS.labels(method, _route(scope), status).observe(time.monotonic() - began)
-            log.info(
+            log.debug(
                 "request.done",
                 method=method,
-                path=quote(scope["path"]),
+                path=path_for_log(scope["path"]),
                 status=status,
                 duration_ms=milliseconds_since(began),
                 address=scope["client"][0] if scope["client"] else None,
             )
+
+
+def path_for_log(path: str) -> str:
+    """A path as it may stand in a line: no longer than any of ours, and of printable ASCII only."""
+    return quote(path)[:200]
 
 
 def _route(scope: Scope) -> str:

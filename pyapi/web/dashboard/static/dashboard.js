@@ -126,7 +126,20 @@ function disconnect() {
   source = null;
 }
 
+// Each list offers what goes with the other field's value; one that is in no pair narrows nothing.
+function goWith(list) {
+  const other = document.getElementById(list.dataset.goesWith);
+  const narrow = () => {
+    const fits = (option) => option.dataset.with.split(" ").includes(other.value.trim());
+    const some = [...list.options].some(fits);
+    for (const option of list.options) option.disabled = some && !fits(option);
+  };
+  other.addEventListener("input", narrow);
+  narrow();
+}
+
 enhance(document);
+document.querySelectorAll("datalist[data-goes-with]").forEach(goWith);
 document.querySelector("[data-focus]")?.focus();
 if (live) {
   watchDue();
