@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from pyapi.checks.drift import find_drift, read_fingerprint
 from pyapi.checks.violations import find_violations
 from pyapi.database_url import DatabaseUrlError, connection_options, database_url
 from pyapi.log_events import milliseconds_since
+from pyapi.queries import QUERIES
 from pyapi.upgrade import progress
 
 if TYPE_CHECKING:
@@ -55,6 +57,15 @@ _NOT_UPGRADED = (
 )
 
 _T = TypeVar("_T")
+
+
+class Switch(StrEnum):
+    """What the command sending does."""
+
+    ON = "on"
+    OFF = "off"
+    STATUS = "status"
+
 
 AsScript = Annotated[bool, typer.Option("--sql", help="Write a script for psql; no database is needed.")]
 
@@ -234,6 +245,28 @@ def worker() -> None:
         _fail(str(error))
 
 
+@app.command()
+def sending(
+    switch: Annotated[Switch, typer.Argument(metavar="on|off|status")] = Switch.STATUS,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="Why it is off, for other people.")] = None,
+) -> None:
+    """Have workers send what is due, or nothing more; what they are sending they finish.
+
+    Off at first where the platform's tables were there before: switch it on once their scheduler is stopped, for both
+    would send the same. On by itself where the upgrade made the tables.
+    Exit code 0: done; status: it is on. 1: status: it is off. 2: it could not look, or may not change it.
+    """
+    if note is not None and switch is not Switch.OFF:
+        _fail("--note says why it is off: broadcast-manager sending off --note TEXT")
+    with _connection() as conn:
+        if switch is not Switch.STATUS:
+            conn.execute(QUERIES["set_sending"], {"sending": switch is Switch.ON, "note": note})
+        is_on, why, under_way = conn.execute(QUERIES["sending"]).fetchone() or (False, None, 0)
+    said = "Sending is on." if is_on else f"Sending is off. {why}"
+    out.print(f"📢 {said} Under way: {under_way}.", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if is_on or switch is not Switch.STATUS else 1)
+
+
 @app.command(name="send-due")
 def send_due() -> None:
     """Send every broadcast that is due now, once, and tell how it went; the settings are those of worker.
@@ -275,7 +308,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _telegram_work(
     work: "Callable[[WorkerSettings, asyncio.Event], Coroutine[Any, Any, _T]]", settings: "WorkerSettings"
 ) -> _T:
-    from pyapi.worker.loop import TokenRefused
+    from pyapi.worker.loop import SendingOff, TokenRefused
     from pyapi.worker.telegram import RequestRefused
 
     async def run_until_signal() -> _T:
@@ -288,6 +321,8 @@ def _telegram_work(
         return asyncio.run(run_until_signal())
     except TokenRefused as error:
         _fail(str(error))
+    except SendingOff as error:
+        _fail(f"sending is off: {error}")
     except RequestRefused as error:
         _fail(error.refusal.kind.sentence)
     except _NOT_UPGRADED as error:

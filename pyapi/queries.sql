@@ -128,18 +128,17 @@ FROM jsonb_populate_record(
 ) AS c;
 
 -- name: integrity_violations
--- What breaks the rule now, row by row as it is found; no rows when all is well. In FROM the function would first
--- find everything; OFFSET 0 has it called once.
+-- What breaks the rule now; no rows when all is well.
 SELECT
-    (v.found).check_name,
-    (v.found).severity,
-    (v.found).client_id,
-    (v.found).open_channel_id,
-    (v.found).closed_channel_id,
-    (v.found).broadcast_id,
-    (v.found).detail,
-    (v.found).remedy
-FROM (SELECT broadcast.find_integrity_violations() AS found OFFSET 0) AS v;
+    v.check_name,
+    v.severity,
+    v.client_id,
+    v.open_channel_id,
+    v.closed_channel_id,
+    v.broadcast_id,
+    v.detail,
+    v.remedy
+FROM broadcast.integrity_violations AS v;
 
 -- name: missing_broadcast_count
 -- How many channels, of one client or of all (NULL), have no broadcast row.
@@ -170,10 +169,15 @@ CALL broadcast.backfill_broadcasts(
     CAST(%(batch_size)s AS integer), CAST(%(client_id)s AS uuid), CAST(%(spread)s AS interval), NULL, NULL
 );
 
--- name: has_integrity_view
--- One row where the integrity view is there.
-SELECT TRUE AS found
-WHERE to_regclass('broadcast.integrity_violations') IS NOT NULL;
+-- name: must_read_integrity_view
+-- Whether this role finds violations by the view only: it is there, and the tables may not be read.
+SELECT
+    to_regclass('broadcast.integrity_violations') IS NOT NULL
+    AND NOT coalesce(
+        has_table_privilege(to_regclass('public.main_clients_database'), 'SELECT')
+        AND has_table_privilege(to_regclass('public.broadcast_manager'), 'SELECT'),
+        FALSE
+    ) AS must_read_it;
 
 -- name: password_hash_of
 -- Whom a name signs in as, and the hash of the password; one row or none.
@@ -475,3 +479,151 @@ FROM broadcast.metrics() AS m;
 -- name: check_integrity
 -- Makes the full check, unless the last one is young enough; tells whether it did.
 SELECT broadcast.check_integrity(CAST(%(max_age)s AS interval));
+
+-- name: session_settings
+-- What every session of ours relies on, whatever server, database or role say; one row.
+SELECT count(set_config(s.name, s.value, FALSE)) AS settings
+FROM (
+    VALUES
+    ('standard_conforming_strings', 'on'),
+    ('default_transaction_isolation', 'read committed'),
+    ('default_transaction_read_only', 'off'),
+    ('default_transaction_deferrable', 'off'),
+    ('search_path', 'public'),
+    ('datestyle', 'ISO, MDY'),
+    ('intervalstyle', 'postgres'),
+    ('timezone', 'UTC'),
+    ('bytea_output', 'hex'),
+    ('extra_float_digits', '1'),
+    ('quote_all_identifiers', 'off'),
+    ('transform_null_equals', 'off'),
+    ('array_nulls', 'on'),
+    ('client_min_messages', 'notice'),
+    ('plpgsql.extra_errors', 'none'),
+    ('plpgsql.extra_warnings', 'none')
+) AS s (name, value);
+
+-- name: upgrade_session_settings
+-- For an upgrade, besides: it takes the time it needs, and hidden rows are an error, not missing ones; one row.
+SELECT count(set_config(s.name, s.value, FALSE)) AS settings
+FROM (
+    VALUES
+    ('statement_timeout', '0'),
+    ('lock_timeout', '0'),
+    ('idle_in_transaction_session_timeout', '0'),
+    ('idle_session_timeout', '0'),
+    ('transaction_timeout', '0'),
+    ('row_security', 'off'),
+    ('session_replication_role', 'origin')
+) AS s (name, value)
+-- Some came later, some are a superuser's.
+INNER JOIN pg_catalog.pg_settings AS k ON s.name = k.name AND (k.context = 'user' AND k.setting <> s.value);
+
+-- name: upgrade_waits_for
+-- Who holds up a server process, and for how long; no row while it does not wait.
+SELECT
+    w.seconds,
+    b.blocker
+FROM (
+    SELECT
+        l.pid,
+        round(extract(EPOCH FROM clock_timestamp() - min(l.waitstart))) AS seconds
+    FROM pg_locks AS l
+    WHERE l.pid = CAST(%(pid)s AS integer) AND NOT l.granted
+    GROUP BY l.pid
+) AS w
+CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS p (pid)
+CROSS JOIN LATERAL (
+    SELECT format(
+        'pid %%s (%%s, %%s, %%s) since %%s', a.pid, a.usename, coalesce(nullif(a.application_name, ''), '?'), a.state, a.xact_start
+    ) AS blocker
+    FROM pg_stat_activity AS a
+    WHERE a.pid = p.pid
+    UNION ALL
+    -- A prepared transaction has no process.
+    SELECT format('the prepared transaction %%L of %%s since %%s', x.gid, x.owner, x.prepared)
+    FROM pg_prepared_xacts AS x
+    WHERE p.pid = 0 AND x.database = current_database()
+) AS b;
+
+-- name: upgrade_outlook
+-- What an upgrade would do with the rows, in a database that was upgraded and in one that was not; one row.
+WITH
+broken AS (
+    SELECT
+        b.id,
+        b.client_id IS DISTINCT FROM c.client_id AND c.client_id IS NOT NULL AS has_other_owner,
+        b.open_channel_id,
+        relink.closed_channel_id
+    FROM public.broadcast_manager AS b
+    LEFT JOIN public.main_clients_database AS c
+        ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+    LEFT JOIN LATERAL (
+        SELECT min(CAST(moved.closed_channel_id AS text)) AS closed_channel_id
+        FROM public.main_clients_database AS moved
+        WHERE
+            c.client_id IS NULL AND moved.client_id = b.client_id AND moved.open_channel_id = b.open_channel_id
+            AND NOT EXISTS (
+                SELECT FROM public.broadcast_manager AS own
+                WHERE own.open_channel_id = moved.open_channel_id AND own.closed_channel_id = moved.closed_channel_id
+            )
+        HAVING count(*) = 1
+    ) AS relink ON TRUE
+    WHERE b.client_id IS NULL OR c.client_id IS NULL OR b.client_id <> c.client_id
+),
+
+counts AS (
+    SELECT
+        count(*) FILTER (WHERE b.has_other_owner) AS with_other_owner,
+        count(DISTINCT (b.open_channel_id, b.closed_channel_id)) FILTER (
+            WHERE NOT b.has_other_owner AND b.closed_channel_id IS NOT NULL
+        ) AS relinked,
+        count(*) FILTER (WHERE NOT b.has_other_owner) AS without_channel
+    FROM broken AS b
+),
+
+missing AS (
+    SELECT count(*) AS missing
+    FROM public.main_clients_database AS c
+    WHERE NOT EXISTS (
+        SELECT FROM public.broadcast_manager AS b
+        WHERE b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+    )
+),
+
+doubles AS (
+    SELECT coalesce(sum(d.rows - 1), 0) AS doubles
+    FROM (
+        SELECT count(*) AS rows
+        FROM public.broadcast_manager AS b
+        WHERE EXISTS (
+            SELECT FROM public.main_clients_database AS c
+            WHERE c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+        )
+        GROUP BY b.open_channel_id, b.closed_channel_id
+    ) AS d
+)
+
+SELECT
+    m.missing - c.relinked AS to_create,
+    c.with_other_owner + c.relinked AS to_repair,
+    CAST(c.without_channel - c.relinked + d.doubles AS bigint) AS to_quarantine,
+    row_security_active('public.main_clients_database')
+    OR row_security_active('public.broadcast_manager') AS rows_are_hidden
+FROM counts AS c
+CROSS JOIN missing AS m
+CROSS JOIN doubles AS d;
+
+-- name: upgraded_to
+-- The revision of a database; only where has_revision finds one.
+SELECT v.version_num FROM broadcast.alembic_version AS v;
+
+-- name: has_revision
+-- One row where a migration was here.
+SELECT TRUE AS found
+WHERE to_regclass('broadcast.alembic_version') IS NOT NULL;
+
+-- name: last_full_check
+-- How old the last full check is, in seconds; one row or none.
+SELECT round(extract(EPOCH FROM clock_timestamp() - c.checked_at)) AS seconds
+FROM broadcast.integrity_check AS c;

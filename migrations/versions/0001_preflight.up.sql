@@ -545,7 +545,7 @@ EXCEPTION
                     WHERE e.evtenabled IN ('O', 'A') AND e.evtevent <> 'login'
                 )
             ),
-            HINT = 'Have a superuser run ALTER EVENT TRIGGER … DISABLE for the time of the upgrade, '
+            HINT = 'Have a superuser run ALTER EVENT TRIGGER ... DISABLE for the time of the upgrade, '
                 'then run alembic upgrade head again.';
 END;
 $$;

@@ -1,3 +1,7 @@
+-- Builds wait for every transaction that is older, but not for ever.
+SET lock_timeout = '10min'
+\g
+
 -- Unique by the pair, under whatever name. Old copies have no such key, so they can hold several rows for one pair.
 SELECT 'SELECT broadcast.quarantine_duplicate_broadcasts()'
 WHERE NOT EXISTS (
@@ -36,3 +40,6 @@ SELECT 'COMMENT ON INDEX public.broadcast_manager_pair_key IS
 WHERE to_regclass('public.broadcast_manager_pair_key') IS NOT NULL
     AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = to_regclass('public.broadcast_manager_pair_key') AND k.contype <> 'f')
 \gexec
+
+SET lock_timeout = 0
+\g

@@ -1,3 +1,7 @@
+-- Builds wait for every transaction that is older, but not for ever.
+SET lock_timeout = '10min'
+\g
+
 -- One channel per pair: made only where no unique key implies it.
 -- An earlier attempt that was cut off leaves an index that is not valid.
 SELECT 'DROP INDEX CONCURRENTLY public.main_clients_database_pair_key'
@@ -49,3 +53,6 @@ SELECT 'COMMENT ON INDEX public.main_clients_database_client_id_pair_key IS
 WHERE to_regclass('public.main_clients_database_client_id_pair_key') IS NOT NULL
     AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = to_regclass('public.main_clients_database_client_id_pair_key') AND k.contype <> 'f')
 \gexec
+
+SET lock_timeout = 0
+\g

@@ -1,3 +1,7 @@
+-- Builds wait for every transaction that is older, but not for ever.
+SET lock_timeout = '10min'
+\g
+
 -- An earlier attempt that was cut off leaves an index that is not valid.
 SELECT 'DROP INDEX CONCURRENTLY public.broadcast_manager_next_send_time_idx'
 FROM pg_index AS i
@@ -17,3 +21,6 @@ SELECT 'COMMENT ON INDEX public.broadcast_manager_next_send_time_idx IS
 ''Finds what is due; made only where no other index does.'''
 WHERE to_regclass('public.broadcast_manager_next_send_time_idx') IS NOT NULL
 \gexec
+
+SET lock_timeout = 0
+\g

@@ -16,6 +16,10 @@ SET search_path = pg_catalog, pg_temp
 -- Hidden rows are a finding, no error.
 SET row_security = on
 AS $$
+-- Everything that breaks "each channel has exactly one broadcast row"; no row comes back when all is well.
+-- Runs on any copy of the database, upgraded or not, with SELECT on the two tables, and changes nothing:
+--   psql "$DATABASE_URL" -f sql/checks/verify_broadcast_integrity.sql
+-- The body of broadcast.find_integrity_violations() is this query (a test compares them).
 WITH
 unique_wanted (table_name, index_name, column_names, may_be_implied) AS (
     VALUES

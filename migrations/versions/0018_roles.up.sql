@@ -132,7 +132,7 @@ BEGIN
 
     GRANT EXECUTE ON FUNCTION
         broadcast.note_foreign_marks(),
-broadcast.claim_due_broadcasts(text, integer),
+        broadcast.claim_due_broadcasts(text, integer),
         broadcast.messages_to_delete(bigint),
         broadcast.record_message_deleted(text, bigint),
         broadcast.intend_part(bigint, text, text),

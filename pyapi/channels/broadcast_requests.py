@@ -92,6 +92,16 @@ async def read_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, client_
     return BroadcastStatus(**row)
 
 
+async def is_sending(conn: AsyncConnection[Any]) -> bool:
+    """Whether workers take what is due.
+
+    Raises:
+        psycopg.Error: the database did not answer.
+    """
+    row = await (await conn.execute(QUERIES["sending"])).fetchone()
+    return row is not None and bool(row[0])
+
+
 async def _ask(event: str, conn: AsyncConnection[Any], query: str, broadcast_id: UUID, client_id: UUID) -> None:
     about, began = _about(broadcast_id, client_id), time.monotonic()
     with failures_logged(about, query):

@@ -43,6 +43,10 @@ class TokenRefused(Exception):
     """Telegram does not accept the bot's token; the message is one sentence."""
 
 
+class SendingOff(Exception):
+    """An operator has switched sending off, or has not switched it on yet; the message says why."""
+
+
 @dataclass(frozen=True)
 class Round:
     """What one round did.
@@ -99,6 +103,7 @@ async def run_round(settings: WorkerSettings, stop: asyncio.Event | None = None,
         grace: in so many seconds it then ends.
 
     Raises:
+        SendingOff: nothing is to be sent now.
         TokenRefused: Telegram does not accept the token.
         RequestRefused: Telegram can not be reached.
         psycopg.Error: the database does not answer, or refuses.
@@ -143,6 +148,9 @@ async def _shut_down(
 
 
 async def _deliver_each_once(context: WorkerContext, deliveries: list[asyncio.Task[Delivered]]) -> None:
+    ((is_on, note, _),) = await call(context, "sending")
+    if not is_on:
+        raise SendingOff(note)
     await _identify_bot(context)
     await _release_expired(context)
     names = _claim_names()
@@ -184,6 +192,7 @@ async def _claim_and_deliver(context: WorkerContext, deliveries: set[asyncio.Tas
     wake = asyncio.Event()
     names = _claim_names()
     released_at = forgot_at = -float("inf")
+    was_on: bool | None = None
 
     def done(task: asyncio.Task[Delivered]) -> None:
         deliveries.discard(task)
@@ -212,6 +221,10 @@ async def _claim_and_deliver(context: WorkerContext, deliveries: set[asyncio.Tas
                 if time.monotonic() - forgot_at >= _FORGET_SECONDS:
                     await call(context, "forget_old_deliveries")
                     forgot_at = time.monotonic()
+                ((is_on, note, _),) = await call(context, "sending")
+                if is_on != was_on:
+                    _log_sending(is_on, note)
+                    was_on = is_on
                 if free:
                     claims = await claim_due(context, next(names), free)
                 LAST_LOOK.set_to_current_time()
@@ -225,7 +238,15 @@ async def _claim_and_deliver(context: WorkerContext, deliveries: set[asyncio.Tas
             await _wait_for_any(wake, context.stopping, seconds=pause)
 
 
+def _log_sending(is_on: bool, note: str | None) -> None:
+    if is_on:
+        log.info("sending.on")
+    else:
+        log.warning("sending.off", description=note)
+
+
 async def _release_expired(context: WorkerContext) -> None:
+    await call(context, "note_foreign_marks")
     ((released,),) = await call(context, "release_expired_claims")
     if released:
         log.warning("claims.released", count=released)

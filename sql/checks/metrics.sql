@@ -79,6 +79,14 @@ AS $$
         pg_stat_get_tuples_inserted('public.broadcast_manager'::regclass)::double precision
     UNION ALL
     SELECT
+        'broadcast_manager_sending',
+        'Whether workers take what is due (1), or an operator has switched sending off or not yet on (0).',
+        NULL::text,
+        NULL::text,
+        s.sending::integer::double precision
+    FROM broadcast.settings AS s
+    UNION ALL
+    SELECT
         'broadcast_manager_due',
         'Broadcasts that are due now, 1,000 at most.',
         NULL::text,

@@ -3,6 +3,7 @@ RETURNS TABLE (delivery_id bigint, broadcast_id uuid, client_id uuid)
 LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     WITH due AS (
         SELECT b.id
@@ -11,17 +12,24 @@ AS $$
             AND b.next_send_time <= now()
             AND (
                 b.broadcast_status IN ('pending', 'completed', 'failed')
-                -- Nobody is sending it: an older scheduler died, or the row was restored without its delivery.
+                -- Nobody is sending it: another scheduler died, or the row was restored without its delivery.
                 OR (
                     b.broadcast_status = 'in_progress'
-                    AND coalesce(b.updated_at, '-infinity')
-                    < now() - (SELECT s.claim_lease FROM broadcast.settings AS s)
-                    AND NOT EXISTS (
-                        SELECT FROM broadcast.deliveries AS d
-                        WHERE d.broadcast_id = b.id AND d.finished_at IS NULL
+                    AND EXISTS (
+                        SELECT FROM broadcast.foreign_marks AS f
+                        CROSS JOIN broadcast.settings AS s
+                        WHERE f.broadcast_id = b.id
+                            AND f.row_version = b.xmin
+                            AND f.seen_at <= clock_timestamp() - s.claim_lease
                     )
                 )
             )
+            -- One of us is sending it, whatever another program has made of the row meanwhile.
+            AND NOT EXISTS (
+                SELECT FROM broadcast.deliveries AS d
+                WHERE d.broadcast_id = b.id AND d.finished_at IS NULL AND d.worker IS NOT NULL
+            )
+            AND (SELECT s.sending FROM broadcast.settings AS s)
             -- While Telegram makes the bot wait, nothing is claimed.
             AND (SELECT s.next_slot FROM broadcast.bot_slot AS s) <= now() + interval '5 seconds'
         ORDER BY b.next_send_time
@@ -42,6 +50,7 @@ AS $$
         -- A delivery that failed in part goes on where it stopped.
         ON CONFLICT (broadcast_id) WHERE finished_at IS NULL
         DO UPDATE SET worker = excluded.worker, claimed_at = excluded.claimed_at, lease_until = excluded.lease_until
+        WHERE d.worker IS NULL
         RETURNING d.id, d.broadcast_id
     )
     SELECT t.id, t.broadcast_id, c.client_id

@@ -22,6 +22,7 @@ LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 -- In some databases the times have no time zone; they are UTC.
 SET timezone = 'UTC'
 AS $$

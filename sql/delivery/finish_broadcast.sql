@@ -3,6 +3,7 @@ RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 -- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
 -- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
@@ -12,6 +13,7 @@ DECLARE
     settings broadcast.settings;
     delivery broadcast.deliveries;
     stored public.broadcast_manager;
+    found_as public.broadcast_manager;
     attempt broadcast.delivery_parts;
     sent integer := 0;
     unknown integer := 0;
@@ -39,6 +41,7 @@ BEGIN
         WHERE d.id = delivery.id;
         RETURN 'channel_gone';
     END IF;
+    found_as := stored;
 
     FOR attempt IN
         SELECT p.* FROM broadcast.delivery_parts AS p WHERE p.delivery_id = delivery.id ORDER BY p.decided_at
@@ -118,6 +121,11 @@ BEGIN
         END IF;
     END IF;
 
+    -- Another program has set it anew while it was being sent, by a manual trigger of its own perhaps: that stands.
+    IF found_as.broadcast_status IS DISTINCT FROM 'in_progress' THEN
+        stored.broadcast_status := found_as.broadcast_status;
+        stored.next_send_time := found_as.next_send_time;
+    END IF;
     UPDATE broadcast.deliveries AS d
     SET worker = NULL,
         lease_until = NULL,

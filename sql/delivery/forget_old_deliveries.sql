@@ -3,6 +3,7 @@ RETURNS bigint
 LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     -- Reasons of broadcasts that are on again or gone.
     DELETE FROM broadcast.switched_off AS s

@@ -4,6 +4,7 @@ LANGUAGE sql
 STABLE
 STRICT
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     SELECT CASE WHEN b.is_active IS NOT TRUE THEN coalesce(
         (SELECT s.reason FROM broadcast.switched_off AS s WHERE s.broadcast_id = b.id), 'other'

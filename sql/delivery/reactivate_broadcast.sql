@@ -3,6 +3,7 @@ RETURNS TABLE (open_channel_id text, closed_channel_id text)
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 #variable_conflict use_column
 BEGIN

@@ -3,6 +3,7 @@ RETURNS void
 LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     UPDATE broadcast.delivery_parts AS p
     SET deleted_at = now()

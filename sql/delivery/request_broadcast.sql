@@ -3,6 +3,7 @@ RETURNS TABLE (open_channel_id text, closed_channel_id text)
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -15,7 +16,11 @@ BEGIN
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         PERFORM broadcast.refuse_broadcast(request_broadcast.broadcast_id);
-    ELSIF stored.broadcast_status = 'in_progress' THEN
+    ELSIF stored.broadcast_status = 'in_progress' OR EXISTS (
+        -- Whatever another program has made of the row meanwhile.
+        SELECT FROM broadcast.deliveries AS d
+        WHERE d.broadcast_id = stored.id AND d.finished_at IS NULL AND d.worker IS NOT NULL
+    ) THEN
         RAISE EXCEPTION 'broadcast % is being sent', stored.id USING ERRCODE = 'BM013';
     ELSIF stored.is_active IS NOT TRUE THEN
         RAISE EXCEPTION 'broadcast % is switched off', stored.id

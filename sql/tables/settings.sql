@@ -11,10 +11,22 @@ CREATE TABLE IF NOT EXISTS broadcast.settings (
     messages_per_second numeric DEFAULT 30 CHECK (messages_per_second > 0),
     chat_interval interval DEFAULT '1 second' CHECK (chat_interval > '0'),
     history_kept interval NOT NULL DEFAULT '90 days' CHECK (history_kept > '0'),
+    sending boolean NOT NULL,
+    sending_note text,
     CONSTRAINT settings_messages_per_second_is_number CHECK (messages_per_second <> 'NaN')
 );
 
-INSERT INTO broadcast.settings DEFAULT VALUES ON CONFLICT DO NOTHING;
+-- Where the platform's tables were there before, its scheduler may be sending: only an operator knows when it is stopped.
+INSERT INTO broadcast.settings (sending, sending_note)
+SELECT
+    f.is_fresh,
+    CASE WHEN NOT f.is_fresh THEN 'This platform was here before. Stop its scheduler, then: broadcast-manager sending on' END
+FROM (
+    SELECT
+        to_regclass('public.main_clients_database') IS NULL
+        AND to_regclass('public.broadcast_manager') IS NULL AS is_fresh
+) AS f
+ON CONFLICT DO NOTHING;
 
 COMMENT ON TABLE broadcast.settings IS
 'The numbers that channels and broadcasts are held to, in one row; an UPDATE takes effect at once.';
@@ -38,6 +50,10 @@ COMMENT ON COLUMN broadcast.settings.chat_interval IS
 'Telegram''s limit for one chat: from one message to the next; NULL for none.';
 COMMENT ON COLUMN broadcast.settings.history_kept IS
 'As long finished deliveries are kept.';
+COMMENT ON COLUMN broadcast.settings.sending IS
+'Whether workers take what is due; set_sending() changes it. Off at first in a platform that was there before.';
+COMMENT ON COLUMN broadcast.settings.sending_note IS
+'Why sending is off, for people; NULL while it is on.';
 COMMENT ON COLUMN broadcast.settings.is_only_row IS
 'Always true: keeps the table at one row.';
 COMMENT ON CONSTRAINT settings_max_retry_pause_not_shorter ON broadcast.settings IS

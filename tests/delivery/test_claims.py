@@ -5,7 +5,7 @@ from threading import Barrier
 
 import pytest
 
-from tests.delivery.broadcasts import Conn, add_broadcast, make_due, outcomes, parts, row
+from tests.delivery.broadcasts import Conn, add_broadcast, outcomes, parts, row
 from tests.delivery.calls import claim, finish, intend, record, send
 from tests.functions.calls import refused, value
 from tools.databases import connect
@@ -58,16 +58,6 @@ def test_what_is_due_is_claimed_the_longest_waiting_first(conn: Conn, status: st
     assert value(conn, "SELECT broadcast_id FROM broadcast.deliveries WHERE id = %s", first) == old.id
     assert row(conn, old)["state"] == "sending"
     assert row(conn, young)["state"] == "queued"
-
-
-def test_what_nobody_sends_is_claimed_once_the_lease_is_over(conn: Conn) -> None:
-    # As a scheduler leaves it that ended in mid-send, or a restore of the three tables without the history.
-    broadcast = add_broadcast(conn)
-    conn.execute("UPDATE broadcast_manager SET broadcast_status = 'in_progress', updated_at = now()")
-    assert claim(conn) == []
-    conn.execute("UPDATE broadcast_manager SET updated_at = now() - (SELECT claim_lease FROM broadcast.settings)")
-    assert len(claim(conn)) == 1
-    assert outcomes(conn, broadcast) == [None]
 
 
 def test_claim_of_another_is_none_of_nobodys_however_long_it_takes(conn: Conn) -> None:
@@ -182,22 +172,6 @@ def test_two_deliveries_of_one_broadcast_are_refused(conn: Conn) -> None:
     claim(conn)
     with refused("23505"):
         conn.execute("INSERT INTO broadcast.deliveries (broadcast_id) VALUES (%s)", [broadcast.id])
-
-
-def test_row_that_another_writer_set_back_is_taken_over_without_a_second_message(conn: Conn) -> None:
-    # A script of 2025 does not know that the broadcast is being sent.
-    broadcast = add_broadcast(conn)
-    (delivery,) = claim(conn, "first")
-    attempt = intend(conn, delivery, "open", "first")
-    conn.execute("UPDATE broadcast_manager SET broadcast_status = 'pending', next_send_time = now()")
-    assert claim(conn, "second") == [delivery]
-    assert intend(conn, delivery, "open", "second") is None
-    assert intend(conn, delivery, "closed", "first") is None
-    assert attempt is not None
-    record(conn, delivery, "open", "sent", attempt=attempt[0])
-    assert send(conn, delivery, "sent", "sent", "second") == "sent"
-    make_due(conn, broadcast)
-    assert len(claim(conn)) == 1
 
 
 def test_channel_that_is_gone_ends_the_delivery(conn: Conn) -> None:

@@ -64,6 +64,7 @@ def test_live_systems_tables_are_served_as_well(
     databases.upgrade(old_database)
     as_worker = databases.at(old_database, databases.name_of(old_database), worker_role, WORKER_PASSWORD)
     with databases.connect(old_database) as conn:
+        conn.execute("SELECT broadcast.set_sending(TRUE)")
         broadcast = add_broadcast(conn)
         for ends in ({"sent": 1}, {"failed": 1}):
             make_due(conn, broadcast)

@@ -117,6 +117,7 @@ def _database(server_url: str, channels: int) -> Iterator[str]:
                 " SELECT 'user ' || n, n || '@example.org', 'x' FROM generate_series(1, %s) AS n",
                 [OWNERS],
             )
+            conn.execute("SELECT broadcast.set_sending(TRUE)")
             conn.execute("UPDATE broadcast.settings SET messages_per_second = NULL, chat_interval = NULL")
             conn.execute(INSERT, {"first": 1, "last": channels, "owners": OWNERS})
         yield url

@@ -6,8 +6,8 @@ from fastapi.responses import JSONResponse
 from pyapi.web.api import examples
 from pyapi.web.api.bodies import ExecuteAnswer, ExecuteResult
 from pyapi.web.api.dependencies import CurrentUser
-from pyapi.web.failures import DELIVERY_NOT_CONFIGURED, OPERATORS_ONLY, TELEGRAM_UNAVAILABLE, Failure
-from pyapi.worker.loop import TokenRefused, run_round
+from pyapi.web.failures import DELIVERY_NOT_CONFIGURED, OPERATORS_ONLY, SENDING_OFF, TELEGRAM_UNAVAILABLE, Failure
+from pyapi.worker.loop import SendingOff, TokenRefused, run_round
 from pyapi.worker.settings import WorkerSettings
 from pyapi.worker.telegram import RequestRefused
 
@@ -25,6 +25,7 @@ router = APIRouter(prefix="/broadcast", tags=["broadcast"])
         examples.EXECUTED,
         OPERATORS_ONLY,
         DELIVERY_NOT_CONFIGURED,
+        SENDING_OFF,
         TELEGRAM_UNAVAILABLE,
         *examples.SIGNED_IN,
         *examples.DATABASE,
@@ -41,6 +42,8 @@ async def execute(user: CurrentUser, request: Request) -> ExecuteAnswer | JSONRe
         done = await run_round(settings, request.app.state.stopping, _GRACE)
     except TokenRefused:
         return _answer(DELIVERY_NOT_CONFIGURED)
+    except SendingOff:
+        return _answer(SENDING_OFF)
     except RequestRefused:
         return _answer(TELEGRAM_UNAVAILABLE)
     return ExecuteAnswer(

@@ -46,6 +46,15 @@ class Queue:
 
 
 @dataclass(frozen=True)
+class Sending:
+    """Whether workers take what is due, why not where they do not, and how many broadcasts are being sent now."""
+
+    is_on: bool
+    note: str | None
+    under_way: int
+
+
+@dataclass(frozen=True)
 class StateCount:
     """How many broadcasts are in a state of broadcast_state()."""
 
@@ -95,6 +104,7 @@ async def show_operator_page(request: Request, session: Operator) -> Response:
         here="operator",
         now=datetime.now(UTC),
         queue=await _part(pool, _queue),
+        sending=await _part(pool, _sending),
         states=await _part(pool, _states),
         integrity=await _part(pool, partial(_violations, asking=asking)),
         drift=await _part(pool, _drift),
@@ -121,6 +131,12 @@ async def _queue(conn: AsyncConnection[Any]) -> Queue:
     async with conn.cursor(row_factory=class_row(Queue)) as cursor:
         await cursor.execute(QUERIES["queue"])
         return await cursor.fetchone() or Queue(0, None)
+
+
+async def _sending(conn: AsyncConnection[Any]) -> Sending:
+    async with conn.cursor(row_factory=class_row(Sending)) as cursor:
+        await cursor.execute(QUERIES["sending"])
+        return await cursor.fetchone() or Sending(False, None, 0)
 
 
 async def _states(conn: AsyncConnection[Any]) -> list[StateCount]:
