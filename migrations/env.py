@@ -1,6 +1,7 @@
 """Connects Alembic to the database: which one, whose turn it is, and what an operator reads when it is refused."""
 
 import logging
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from alembic.util import CommandError
 from sqlalchemy import DDL, Connection, Table, create_engine, event, inspect, pool
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from pyapi.database_url import DatabaseUrlError, database_url, sqlalchemy_url
+from pyapi.database_url import DatabaseUrlError, database_url, libpq_url, sqlalchemy_url
+from pyapi.queries import QUERIES
 from pyapi.upgrade import progress
+from pyapi.upgrade.waiting import waits_told
 
 SCHEMA = "broadcast"
 VERSION_TABLE = "alembic_version"
@@ -22,6 +25,13 @@ DROP_EMPTY_SCHEMA_SQL = Path(__file__).with_name("drop_empty_schema.sql").read_t
 TURN = "broadcast_manager migrations"
 
 log = logging.getLogger("alembic.broadcast_manager")
+
+_WAYS_OUT = {
+    psycopg.errors.LockNotAvailable.sqlstate: (
+        "End the transactions that were named above, or wait for them, and run the upgrade again:"
+        " it takes away the index that was not finished and goes on."
+    )
+}
 
 
 class _VersionTableInOurSchema(PostgresqlImpl):
@@ -46,6 +56,8 @@ def offline() -> None:
     )
     context.static_output("-- For psql, outside a transaction: psql -f this-file")
     context.static_output("\\set ON_ERROR_STOP on")
+    for settings in ("session_settings", "upgrade_session_settings"):
+        context.static_output(f"{QUERIES[settings]}\n\\gset")
     context.static_output(
         f"SELECT pg_try_advisory_lock(hashtext('{TURN}')) AS our_turn \\gset\n"
         "\\if :our_turn\n\\else\n"
@@ -65,12 +77,15 @@ def online(url: str) -> None:
     Raises:
         CommandError: the database refused; the message says what, where and the way out.
     """
-    engine = create_engine(sqlalchemy_url(url), poolclass=pool.NullPool)
+    engine = create_engine(sqlalchemy_url(url), poolclass=pool.NullPool, connect_args={"client_encoding": "utf8"})
     try:
-        with engine.connect() as connection, progress.shown() as report:
+        with engine.connect() as connection, progress.shown() as report, ExitStack() as told:
+            _run(connection, QUERIES["session_settings"])
+            _run(connection, QUERIES["upgrade_session_settings"])
             driver_connection = connection.connection.driver_connection
             if isinstance(driver_connection, psycopg.Connection):
                 driver_connection.add_notice_handler(report)
+                told.enter_context(waits_told(libpq_url(url), driver_connection.info.backend_pid, log.info))
             _wait_for_our_turn(connection)
             context.configure(
                 connection=connection,
@@ -126,7 +141,7 @@ def _sentence(error: DBAPIError) -> str:
         parts: list[tuple[str, Any]] = [
             ("", d.message_primary),
             ("", d.message_detail),
-            ("Way out: ", d.message_hint),
+            ("Way out: ", d.message_hint or _WAYS_OUT.get(origin.sqlstate or "")),
         ]
         text = "\n".join(f"{label}{part}" for label, part in parts if part)
         return f"{text}\n(SQLSTATE {origin.sqlstate}; finished revisions stay, the next upgrade goes on from there)"

@@ -40,7 +40,7 @@ BEGIN
             MESSAGE = 'there is a schema broadcast that is not broadcast-manager''s; nothing was changed',
             DETAIL = 'Its first objects: ' || first_objects || '.',
             HINT = 'The rule lives in a schema of this name. Give the other one another: '
-                'ALTER SCHEMA broadcast RENAME TO …; then upgrade again.';
+                'ALTER SCHEMA broadcast RENAME TO ...; then upgrade again.';
     ELSIF first_objects IS NOT NULL THEN
         RETURN;
     END IF;

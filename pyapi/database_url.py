@@ -11,6 +11,8 @@ _CONNECTION: dict[str, Any] = {
     "autocommit": True,
     # A connection pooler in transaction mode knows no prepared statement of another transaction.
     "prepare_threshold": None,
+    # A database in SQL_ASCII would give bytes for text.
+    "client_encoding": "utf8",
     # Seconds, and milliseconds for the last: a server that vanished without a word is noticed.
     "connect_timeout": 5,
     "keepalives_idle": 10,

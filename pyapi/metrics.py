@@ -235,4 +235,6 @@ def _families(rows: _Rows) -> Iterator[Metric]:
 
 
 def _connection(url: str) -> psycopg.Connection[Any]:
-    return psycopg.connect(url, **connection_options(url, "metrics"))
+    conn = psycopg.connect(url, **connection_options(url, "metrics"))
+    conn.execute(QUERIES["session_settings"])
+    return conn

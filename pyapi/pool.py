@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from pyapi.database_url import connection_options
+from pyapi.queries import QUERIES
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
@@ -32,6 +33,9 @@ def make_pool(database_url: str, name: str, *, max_size: int, timeout: float) ->
             await pool.check()
             raise
 
+    async def configure(conn: AsyncConnection[Any]) -> None:
+        await conn.execute(QUERIES["session_settings"])
+
     pool: Pool = AsyncConnectionPool(
         database_url,
         kwargs=connection_options(database_url, name),
@@ -42,6 +46,7 @@ def make_pool(database_url: str, name: str, *, max_size: int, timeout: float) ->
         # next begins anew.
         reconnect_timeout=timeout,
         check=check,
+        configure=configure,
         open=False,
         name=name,
     )

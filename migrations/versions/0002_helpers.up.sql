@@ -126,19 +126,17 @@ BEGIN
             EXECUTE format('LOCK TABLE %s IN %s MODE', table_list, lock_mode);
             RETURN;
         EXCEPTION WHEN lock_not_available THEN
-            SELECT string_agg(
+            SELECT string_agg(DISTINCT coalesce(
                 format(
                     'pid %s (%s, %s, %s) since %s', a.pid, a.usename, coalesce(nullif(a.application_name, ''), '?'),
                     a.state, a.xact_start
-                ), '; '
-            ) INTO holders
-            FROM pg_stat_activity AS a
-            WHERE a.pid <> pg_backend_pid()
-                AND a.pid IN (
-                    SELECT l.pid FROM pg_locks AS l
-                    WHERE l.relation = ANY (tables) AND l.granted
-                        AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-                );
+                ),
+                'a prepared transaction of those in pg_prepared_xacts'
+            ), '; ') INTO holders
+            FROM pg_locks AS l
+            LEFT JOIN pg_stat_activity AS a ON l.pid = a.pid
+            WHERE l.relation = ANY (tables) AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+                AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database());
             RAISE NOTICE 'waiting for % on %, held by %', lock_mode, table_list, coalesce(holders, 'nobody any more');
             PERFORM pg_sleep(least(0.1 * 1.5 ^ attempt, 5) * (0.5 + random() / 2));
         END;

@@ -52,15 +52,32 @@ def expected_fingerprint() -> list[Fact]:
 
 
 def find_drift(found: list[Fact]) -> list[Drift]:
-    """Where the facts differ from the committed ones; what stands beside the rule (scope other) is not judged."""
+    """Where the facts differ from the committed ones.
+
+    What stands beside the rule (scope other) is not judged, and a role that is missing is missing_roles()'s.
+    """
     if not any(f.scope == "rule" and f.kind != "role" for f in found):  # roles belong to the whole cluster
         return [Drift("rule", "broadcast-manager", "installed: broadcast-manager upgrade", "not installed")]
-    must, have = _by_name(expected_fingerprint()), _by_name(found)
+    without = missing_roles(found)
+    expected = [f for f in expected_fingerprint() if _role_of(f) not in without]
+    must, have = _by_name(expected), _by_name(found)
     return [
         Drift(kind, name, must.get((kind, name)), have.get((kind, name)))
         for kind, name in sorted(must.keys() | have.keys())
         if must.get((kind, name)) != have.get((kind, name))
     ]
+
+
+def missing_roles(found: list[Fact]) -> list[str]:
+    """The roles that this cluster lacks: their grants are missing as well, and neither is drift."""
+    there = {f.name for f in found if f.kind == "role"}
+    return [f.name for f in expected_fingerprint() if f.kind == "role" and f.name not in there]
+
+
+def _role_of(fact: Fact) -> str | None:
+    if fact.kind == "role":
+        return fact.name
+    return fact.name.rpartition(" to ")[2] if fact.kind == "grant" else None
 
 
 def _by_name(facts: list[Fact]) -> dict[tuple[str, str], str]:

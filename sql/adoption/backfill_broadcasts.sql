@@ -19,6 +19,7 @@ DECLARE
     pause double precision;
 BEGIN
     SET LOCAL search_path = pg_catalog, pg_temp;
+    SET LOCAL row_security = off;
     IF batch_size < 1 THEN
         RAISE EXCEPTION 'a batch has one channel or more, not %', batch_size USING ERRCODE = '22023';
     ELSIF NOT coalesce(isfinite(spread) AND spread >= '0', FALSE) THEN
@@ -57,6 +58,7 @@ BEGIN
             pause := broadcast.pause_for_clients(began);
             COMMIT;
             SET LOCAL search_path = pg_catalog, pg_temp;
+            SET LOCAL row_security = off;
             PERFORM pg_sleep(pause);
             RAISE NOTICE 'backfill: % of % channels', created_rows, found_channels
             USING DETAIL = jsonb_build_object('step', 'backfill', 'done', created_rows, 'total', found_channels)::text;

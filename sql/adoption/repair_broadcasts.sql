@@ -14,6 +14,7 @@ DECLARE
     pause double precision;
 BEGIN
     SET LOCAL search_path = pg_catalog, pg_temp;
+    SET LOCAL row_security = off;
     IF batch_size < 1 THEN
         RAISE EXCEPTION 'a batch has one row or more, not %', batch_size USING ERRCODE = '22023';
     END IF;
@@ -46,6 +47,7 @@ BEGIN
             pause := broadcast.pause_for_clients(began);
             COMMIT;
             SET LOCAL search_path = pg_catalog, pg_temp;
+            SET LOCAL row_security = off;
             PERFORM pg_sleep(pause);
             RAISE NOTICE 'repair: % of % broadcast rows', repaired, found_rows
             USING DETAIL = jsonb_build_object('step', 'repair', 'done', repaired, 'total', found_rows)::text;

@@ -4,6 +4,7 @@ LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     SELECT
         broadcast.broadcast_state(b),

@@ -217,6 +217,31 @@ facts (scope, kind, name, definition) AS (
         b.table_name <> 'registered_users'
         AND a.attname IN ('client_id', 'open_channel_id', 'closed_channel_id')
     UNION ALL
+    -- Our functions run as the tables' owner.
+    SELECT 'needed', 'row level security', b.table_name, CASE
+        WHEN c.relrowsecurity AND c.relforcerowsecurity AND NOT (o.rolbypassrls OR o.rolsuper)
+            THEN 'hides rows from the owner'
+        ELSE 'hides no rows from the owner'
+    END
+    FROM business_tables AS b
+    INNER JOIN pg_catalog.pg_class AS c ON b.oid = c.oid
+    INNER JOIN pg_catalog.pg_roles AS o ON b.relowner = o.oid
+    UNION ALL
+    SELECT 'rule', 'row level security', r.relation_name, CASE WHEN c.relrowsecurity THEN 'on' ELSE 'off' END
+    FROM rule_relations AS r
+    INNER JOIN pg_catalog.pg_class AS c ON r.oid = c.oid AND c.relkind = 'r'
+    UNION ALL
+    SELECT 'needed', 'rewriting', b.table_name, coalesce(
+        (
+            SELECT 'by rules: ' || string_agg(w.rulename, ', ' ORDER BY w.rulename)
+            FROM pg_catalog.pg_rewrite AS w
+            WHERE w.ev_class = b.oid AND w.ev_type <> '1' AND w.ev_enabled <> 'D'
+        ),
+        'by no rule'
+    )
+    FROM business_tables AS b
+    WHERE b.table_name <> 'registered_users'
+    UNION ALL
     SELECT 'needed', 'unique key', n.description, CASE
         WHEN EXISTS (
             SELECT FROM unique_keys AS u

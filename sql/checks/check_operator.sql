@@ -4,6 +4,7 @@ LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM broadcast.operators AS o WHERE o.user_id = operator_id) THEN

@@ -13,6 +13,8 @@ LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- Hidden rows are a finding, no error.
+SET row_security = on
 AS $$
 -- Everything that breaks "each channel has exactly one broadcast row"; no row comes back when all is well.
 -- Runs on any copy of the database, upgraded or not, with SELECT on the two tables, and changes nothing:
@@ -56,6 +58,20 @@ unique_missing AS (
     )
 ),
 
+-- Whom row level security hides rows from can not tell what is missing.
+hidden AS (
+    SELECT
+        c.relname AS table_name,
+        c.relowner
+    FROM pg_catalog.pg_class AS c
+    WHERE
+        c.oid IN (
+            to_regclass('public.registered_users'), to_regclass('public.main_clients_database'),
+            to_regclass('public.broadcast_manager')
+        )
+        AND row_security_active(c.oid)
+),
+
 -- Both directions and the owners in one pass over the two tables.
 misfits AS (
     SELECT
@@ -79,7 +95,9 @@ misfits AS (
     ) AS c
     FULL JOIN public.broadcast_manager AS b
         ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
-    WHERE b.id IS NULL OR c.is_channel IS NULL OR c.client_id IS DISTINCT FROM b.client_id
+    WHERE
+        NOT EXISTS (SELECT FROM hidden)
+        AND (b.id IS NULL OR c.is_channel IS NULL OR c.client_id IS DISTINCT FROM b.client_id)
 ),
 
 rows_found AS (
@@ -121,7 +139,8 @@ rows_found AS (
     FROM public.broadcast_manager AS b
     -- Where there is a valid unique key there are no duplicates.
     WHERE
-        'broadcast_manager' IN (SELECT u.table_name FROM unique_missing AS u)
+        NOT EXISTS (SELECT FROM hidden)
+        AND 'broadcast_manager' IN (SELECT u.table_name FROM unique_missing AS u)
         AND b.open_channel_id IS NOT NULL AND b.closed_channel_id IS NOT NULL
     GROUP BY b.open_channel_id, b.closed_channel_id
     HAVING count(*) > 1
@@ -135,7 +154,9 @@ rows_found AS (
         format('%s channels with one pair, of clients %s.', count(*), string_agg(c.client_id::text, ', ')),
         'Decide which channel is right and delete the others: channels are customers'' data.'
     FROM public.main_clients_database AS c
-    WHERE 'main_clients_database' IN (SELECT u.table_name FROM unique_missing AS u)
+    WHERE
+        NOT EXISTS (SELECT FROM hidden)
+        AND 'main_clients_database' IN (SELECT u.table_name FROM unique_missing AS u)
     GROUP BY c.open_channel_id, c.closed_channel_id
     HAVING count(*) > 1
 ),
@@ -169,17 +190,16 @@ trigger_found AS (
         ON w.trigger_name = t.tgname AND t.tgrelid = to_regclass('public.' || w.table_name)
 ),
 
-key_wanted (constraint_name, table_name, definition) AS (
+-- Both name the columns alike on both sides.
+key_wanted (constraint_name, table_name, column_names, target_name, on_change, is_deferred) AS (
     VALUES
     (
         'broadcast_manager_client_id_pair_fkey', 'broadcast_manager',
-        'FOREIGN KEY (client_id, open_channel_id, closed_channel_id) REFERENCES '
-        'main_clients_database(client_id, open_channel_id, closed_channel_id) ON UPDATE CASCADE ON DELETE CASCADE'
+        ARRAY['client_id', 'open_channel_id', 'closed_channel_id'], 'main_clients_database', 'c', FALSE
     ),
     (
         'main_clients_database_pair_fkey', 'main_clients_database',
-        'FOREIGN KEY (open_channel_id, closed_channel_id) REFERENCES '
-        'broadcast_manager(open_channel_id, closed_channel_id) DEFERRABLE INITIALLY DEFERRED'
+        ARRAY['open_channel_id', 'closed_channel_id'], 'broadcast_manager', 'a', TRUE
     )
 ),
 
@@ -187,16 +207,19 @@ key_found AS (
     SELECT
         w.constraint_name,
         w.table_name,
-        w.definition,
         k.oid AS key_oid,
         k.convalidated,
         -- NOT ENFORCED came with PostgreSQL 18; before it, to_jsonb() has no such field.
         coalesce((to_jsonb(k) ->> 'conenforced')::boolean, TRUE) AS enforced,
-        replace(
-            regexp_replace(pg_get_constraintdef(k.oid), ' NOT (VALID|ENFORCED)', '', 'g'),
-            'REFERENCES public.', 'REFERENCES '
-        )
-            AS found_definition
+        k.contype = 'f' AND k.confrelid = to_regclass('public.' || w.target_name)
+        AND k.confmatchtype = 's' AND k.confupdtype = w.on_change AND k.confdeltype = w.on_change
+        AND k.condeferrable = w.is_deferred AND k.condeferred = w.is_deferred
+        AND (
+            SELECT array_agg(a.attname || ' = ' || f.attname ORDER BY n.place)
+            FROM unnest(k.conkey, k.confkey) WITH ORDINALITY AS n (attnum, target_attnum, place)
+            INNER JOIN pg_catalog.pg_attribute AS a ON k.conrelid = a.attrelid AND n.attnum = a.attnum
+            INNER JOIN pg_catalog.pg_attribute AS f ON k.confrelid = f.attrelid AND n.target_attnum = f.attnum
+        ) = (SELECT array_agg(c.name || ' = ' || c.name) FROM unnest(w.column_names) AS c (name)) AS as_wanted
     FROM key_wanted AS w
     LEFT JOIN pg_catalog.pg_constraint AS k
         ON w.constraint_name = k.conname AND k.conrelid = to_regclass('public.' || w.table_name)
@@ -206,7 +229,7 @@ key_broken AS (
     SELECT
         CASE
             WHEN f.key_oid IS NULL THEN 'key_missing'
-            WHEN f.found_definition <> f.definition THEN 'key_wrong'
+            WHEN f.as_wanted IS NOT TRUE THEN 'key_wrong'
             WHEN NOT f.enforced THEN 'key_not_enforced'
             WHEN NOT f.convalidated THEN 'key_not_validated'
             WHEN EXISTS (
@@ -218,7 +241,7 @@ key_broken AS (
         CASE
             WHEN f.key_oid IS NULL
                 THEN 'broadcast-manager upgrade; if the database is at head: sql/rule/' || f.constraint_name || '.sql'
-            WHEN f.found_definition <> f.definition
+            WHEN f.as_wanted IS NOT TRUE
                 THEN format(
                     'ALTER TABLE %s DROP CONSTRAINT %s; then sql/rule/%2$s.sql', f.table_name, f.constraint_name
                 )
@@ -265,6 +288,24 @@ structure_found AS (
             AND k.conrelid = to_regclass('public.main_clients_database')
             AND k.confrelid = to_regclass('public.registered_users')
     )
+    UNION ALL
+    SELECT
+        'rows_hidden',
+        format('Row level security hides rows of %s from %s: what is missing can not be told.', h.table_name, current_user),
+        CASE
+            WHEN pg_has_role(h.relowner, 'USAGE') THEN format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', h.table_name)
+            ELSE format('Look as %s, or as a role with BYPASSRLS.', pg_get_userbyid(h.relowner))
+        END
+    FROM hidden AS h
+    UNION ALL
+    SELECT
+        'rule_on_table',
+        format('Rule %s on %s rewrites statements, also those of the rule.', r.rulename, r.ev_class::regclass),
+        format('DROP RULE %s ON %s; a trigger can do its work.', r.rulename, r.ev_class::regclass)
+    FROM pg_catalog.pg_rewrite AS r
+    WHERE
+        r.ev_class IN (to_regclass('public.main_clients_database'), to_regclass('public.broadcast_manager'))
+        AND r.ev_type <> '1' AND r.ev_enabled <> 'D'
     UNION ALL
     SELECT
         'index_invalid',

@@ -12,6 +12,7 @@ LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
 BEGIN
     PERFORM broadcast.check_operator(operator_id);

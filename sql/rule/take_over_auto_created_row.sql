@@ -12,9 +12,9 @@ BEGIN
     DELETE FROM public.broadcast_manager AS b
     WHERE b.open_channel_id = NEW.open_channel_id
         AND b.closed_channel_id = NEW.closed_channel_id
-        -- Created by the rule in a transaction that began in the same microsecond as this one …
+        -- Created by the rule in a transaction that began in the same microsecond as this one,
         AND CASE WHEN substr(uuid_send(b.id), 1, 8) = broadcast.transaction_mark()
-            -- … and in this very one: what can be seen before it is committed is our own, savepoints included. xmin has
+            -- and in this very one: what can be seen before it is committed is our own, savepoints included. xmin has
             -- 32 bits: its transaction is the one of that number that is nearest to this one.
             THEN pg_xact_status(
                 (this + ((b.xmin::text::bigint - this + 2147483648) & 4294967295) - 2147483648)::text::xid8

@@ -3,6 +3,7 @@ RETURNS void
 LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 AS $$
     DELETE FROM broadcast.watchers AS w
     WHERE w.client_id IN (

@@ -1,0 +1,17 @@
+"""The roles that processes connect as, and the statements that make them, from sql/roles."""
+
+from pyapi.project_file import project_file
+
+_LOAD = "\\ir roles/broadcast_"
+
+
+def role_names() -> list[str]:
+    """The names of all roles, in the order in which sql/load.sql makes them."""
+    lines = project_file("sql/load.sql").read_text(encoding="utf-8").splitlines()
+    return [line.split("/")[1].removesuffix(".sql") for line in lines if line.startswith(_LOAD)]
+
+
+def roles_script() -> str:
+    """What makes the roles that are missing and grants each what it needs, for psql."""
+    scripts = [project_file(f"sql/roles/{name}.sql").read_text(encoding="utf-8") for name in role_names()]
+    return "\n".join(["\\set ON_ERROR_STOP on\n", *scripts])
