@@ -11,6 +11,7 @@ Linux and macOS only.
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,8 @@ import structlog
 
 _PREFIX = "broadcast-manager-pg-"
 _STOP_SECONDS = 60
+# The package gives the folder to a shell without quotes, and the server takes a comma for the end of its name.
+_UNUSABLE = re.compile(r"""[\s,;&|<>()*?{}$`\\"'\[\]]""")
 _FAST_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
 
 log = structlog.get_logger()
@@ -63,7 +66,8 @@ def embedded_server(data_dir: Path | None = None, *, fast: bool = False) -> Iter
 
     Raises:
         EmbeddedServerMissing: the extra `embedded` is not installed.
-        EmbeddedServerError: the server did not start or did not stop.
+        EmbeddedServerError: the server did not start or did not stop, or the folder's path has a space, a quote or
+            another character that means something to a shell.
     """
     pgserver = _package()
     if data_dir is not None:
@@ -136,6 +140,12 @@ def _binaries(pgserver: ModuleType, version: int) -> Path:
 
 @contextmanager
 def _served(pgserver: ModuleType, folder: Path, fast: bool) -> Iterator[str]:
+    unusable = _UNUSABLE.search(str(folder))
+    if unusable:
+        raise EmbeddedServerError(
+            f"the embedded PostgreSQL can not work in {str(folder)!r}: there must be no {unusable[0]!r} in the path, "
+            "so give another folder"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         users = _open(folder / "users.lock")

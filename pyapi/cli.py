@@ -1,15 +1,21 @@
-"""The command line for operators; each command works on the database given by DATABASE_URL."""
+"""The command line for operators; each command works on the database given by DATABASE_URL or --database-url."""
 
 import asyncio
+import io
 import json
+import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+import traceback
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 from uuid import UUID
 
@@ -18,8 +24,10 @@ import psycopg
 try:
     import structlog
     import typer
+    import typer.core
     from rich.console import Console
     from rich.table import Table
+    from typer.exceptions import TyperException
 except ModuleNotFoundError:
     sys.stderr.write("broadcast-manager needs the extra cli: pip install 'broadcast-manager[cli]'\n")
     sys.exit(2)
@@ -27,7 +35,8 @@ except ModuleNotFoundError:
 from pyapi import logs
 from pyapi.checks.backfill import backfill, channels_of_client, count_missing
 from pyapi.checks.drift import find_drift, read_fingerprint
-from pyapi.checks.violations import find_violations
+from pyapi.checks.report import plural, report, wrapped
+from pyapi.checks.violations import Violation, is_check, stream_violations
 from pyapi.database_url import DatabaseUrlError, connection_options, database_url
 from pyapi.log_events import milliseconds_since
 from pyapi.queries import QUERIES
@@ -36,10 +45,70 @@ from pyapi.upgrade import progress
 if TYPE_CHECKING:
     from pyapi.worker.settings import WorkerSettings
 
+
+class _Commands(typer.core.TyperGroup):
+    """The commands. Findings alone are exit code 1: what can't be told or done is 2."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        # An option of the program's is one of each command's, too: it may stand before or after the name.
+        _give(next(option for option in self.params if "--database-url" in option.opts), self)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; what it wrote has arrived before an exit code tells of it."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # Who read it has seen enough, as head does.
+            _give_up_stdout()
+            raise typer.Exit(WRONG_USE) from None
+        except OSError as error:
+            _give_up_stdout()
+            _fail(f"can not write or read: {error.strerror or error}")
+        except _ENDS:
+            raise
+        except Exception:
+            # A mistake of this program's; Python's own exit code for it would be that of findings.
+            traceback.print_exc()
+            raise typer.Exit(WRONG_USE) from None
+
+
+def _give(option: Any, command: Any) -> None:
+    for one in getattr(command, "commands", {}).values():
+        one.params.append(option)
+        _give(option, one)
+
+
+def _use_database(ctx: typer.Context, url: str | None) -> None:
+    if url is not None:
+        os.environ["DATABASE_URL"] = ctx.meta[DATABASE_OPTION] = url
+
+
+def _give_up_stdout() -> None:
+    # Otherwise Python writes what is left once more at its end, and tells with an exit code of its own that it can't.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_streams() -> None:
+    # Closed by the shell (>&-) they are None: then the exit code is all that is asked for. Open until the end.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+
+
+_open_streams()
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
-    help="Looks after the rule: no channel without its broadcast row. The database is given by DATABASE_URL.",
+    help=(
+        "Looks after the rule: no channel without its broadcast row."
+        " The database is given by DATABASE_URL or --database-url."
+    ),
 )
 # In a pipe the whole line counts: names must not be broken to fit a terminal that is not there.
 out = Console(width=None if sys.stdout.isatty() else 200)
@@ -47,6 +116,9 @@ err = Console(stderr=True)
 log = structlog.get_logger()
 
 WRONG_USE = 2
+# So many findings of a check are shown.
+EXAMPLES = 20
+DATABASE_OPTION = "pyapi.database_url"
 
 # What a database says that was not upgraded, or not to this release.
 _NOT_UPGRADED = (
@@ -55,6 +127,9 @@ _NOT_UPGRADED = (
     psycopg.errors.UndefinedFunction,
     psycopg.errors.UndefinedColumn,
 )
+
+# How typer ends a command.
+_ENDS = (typer.Exit, typer.Abort, TyperException)
 
 _T = TypeVar("_T")
 
@@ -70,8 +145,35 @@ class Switch(StrEnum):
 AsScript = Annotated[bool, typer.Option("--sql", help="Write a script for psql; no database is needed.")]
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        try:
+            sys.stdout.write(f"broadcast-manager {version('broadcast-manager')}\n")
+        except PackageNotFoundError:
+            _fail("not installed, so there is no version: this is a checkout")
+        raise typer.Exit
+
+
 @app.callback()
-def configure() -> None:
+def configure(
+    _: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="The release, and nothing else.")
+    ] = False,
+    __: Annotated[
+        str | None,
+        typer.Option(
+            "--database-url",
+            metavar="URL",
+            expose_value=False,
+            callback=_use_database,
+            help="The database, in place of DATABASE_URL; that one keeps a password out of the list of processes.",
+        ),
+    ] = None,
+) -> None:
+    # A terminal or a file in another encoding gets a question mark for what it can't show.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     logs.configure()
 
 
@@ -86,36 +188,70 @@ def upgrade(revision: Annotated[str, typer.Argument()] = "head", as_script: AsSc
 
 # A revision may be -1, which is no option.
 @app.command(context_settings={"ignore_unknown_options": True})
-def downgrade(revision: str, as_script: AsScript = False) -> None:
+def downgrade(
+    revision: str,
+    as_script: AsScript = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask on a terminal.")] = False,
+) -> None:
     """Go back to a revision, as `alembic downgrade` does in a checkout: base takes the rule away, no channel is lost.
 
+    On a terminal it asks first.
     Exit code 0: done. 1: the database refused; finished revisions stay. 2: wrong use, or it can not be reached.
     """
+    if not (yes or as_script) and sys.stdin is not None and sys.stdin.isatty():
+        err.print(f"This goes back to {revision}. Without the rule new channels get no broadcast row.", markup=False)
+        if not typer.confirm("Go on?", err=True):
+            _fail("nothing was changed")
     _migrate("downgrade", revision, as_script)
 
 
 @app.command()
 def verify(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="All findings, one JSON object a line.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", help=f"All findings, not only {EXAMPLES} of each check.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="So many findings of each check.")] = None,
+    check: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this check; may be given several times.")
+    ] = None,
 ) -> None:
     """Find channels without broadcast rows and everything else that breaks the rule.
 
     Run it before and after an upgrade, after a restore, and whenever a superuser worked on the tables.
-    Exit code 0: all is well. 1: there are findings. 2: it could not look.
+    Exit code 0: all is well. 1: there are findings. 2: it could not look, or not tell what it found.
     """
-    with _connection() as conn:
-        violations = find_violations(conn)
-    if as_json:
-        sys.stdout.write(json.dumps([v.as_json() for v in violations], indent=2) + "\n")
-    elif not violations:
-        out.print("📢 Every channel has exactly one broadcast row, and the rule is in place.")
-    else:
-        table = Table("check", "client", "pair", "finding", "what to do", title=f"{len(violations)} findings")
-        for v in violations:
-            pair = f"{v.open_channel_id}\n{v.closed_channel_id}" if v.open_channel_id else ""
-            table.add_row(v.check_name, str(v.client_id or ""), pair, v.detail, v.remedy)
-        _show(table)
-    raise typer.Exit(1 if violations else 0)
+    for name in check or ():
+        if not is_check(name):
+            _fail(f"--check: there is no check {name!r}; docs/operations.md lists them")
+    if show_all and limit is not None:
+        _fail("--all and --limit do not go together")
+    counts: Counter[str] = Counter()
+    with _connection() as conn, closing(stream_violations(conn, check or ())) as found:
+        if as_json:
+            _write(_json_lines(found, limit, counts))
+        else:
+            width = out.width if out.is_terminal else None
+            _write(report(found, None if show_all else limit or EXAMPLES, width, counts))
+    if not counts and not as_json:
+        about = f"No findings of {', '.join(check)}." if check else None
+        out.print(f"📢 {about or 'Every channel has exactly one broadcast row, and the rule is in place.'}")
+    raise typer.Exit(1 if counts else 0)
+
+
+def _json_lines(found: Iterable[Violation], limit: int | None, counts: Counter[str]) -> Iterator[str]:
+    # An encoder for all, since a new one for each takes longer than the line.
+    encode = json.JSONEncoder(default=str).encode
+    for v in found:
+        counts[v.check_name] += 1
+        if limit is None or counts[v.check_name] <= limit:
+            yield encode(v._asdict()) + "\n"
+
+
+def _write(pieces: Iterable[str]) -> None:
+    for number, piece in enumerate(pieces):
+        sys.stdout.write(piece)
+        # Whoever looks on sees at once that it goes on.
+        if number == 0:
+            sys.stdout.flush()
 
 
 @app.command()
@@ -136,15 +272,19 @@ def doctor(
         )
     else:
         if drifts:
-            table = Table("kind", "object", "must be", "is", title=f"{len(drifts)} differences")
+            width = out.width if out.is_terminal else None
             for d in drifts:
-                table.add_row(d.kind, d.name, d.expected or "not there", d.found or "missing")
-            _show(table)
+                _write([f"{d.kind} {d.name}\n", wrapped(f"must be: {d.expected or 'not there'}", width)])
+                _write([wrapped(f"is: {d.found or 'missing'}", width), "\n"])
+            out.print(plural(len(drifts), "difference"))
             out.print("The definitions to go back to lie in sql/, one file an object.")
         else:
             out.print("📢 No drift: trigger, keys, functions, views and grants are as they must be.")
         count = sum(1 for f in others if f.kind in ("trigger", "policy", "grant"))
-        out.print(f"{count} triggers, policies and grants of others stand beside them; --json lists all.")
+        others_stand = f"{count} trigger, policy or grant of others stands"
+        if count != 1:
+            others_stand = f"{count} triggers, policies and grants of others stand"
+        out.print(f"{others_stand} beside them; --json lists all.")
     raise typer.Exit(1 if drifts else 0)
 
 
@@ -166,7 +306,8 @@ def backfill_command(
         duration = _interval(conn, spread)
         if dry_run:
             missing = count_missing(conn, client)
-            out.print(f"📢 {missing} channels lack their broadcast row; nothing was changed.")
+            lack = plural(missing, "channel lacks its", "channels lack their")
+            out.print(f"📢 {lack} broadcast row; nothing was changed.")
             raise typer.Exit(1 if missing else 0)
         began = time.monotonic()
         with progress.shown() as on_notice:
@@ -184,8 +325,8 @@ def backfill_command(
                 table.add_row(row.open_channel_id, row.closed_channel_id, str(row.broadcast_id or "missing"))
             _show(table)
         if result.failed:
-            for v in find_violations(conn):
-                if v.check_name == "channel_without_broadcast" and client in (None, v.client_id):
+            for v in stream_violations(conn, ["channel_without_broadcast"]):
+                if client in (None, v.client_id):
                     pair = f"({v.open_channel_id}, {v.closed_channel_id})"
                     err.print(f"missing: client {v.client_id}, pair {pair}", soft_wrap=True)
             err.print(
@@ -285,7 +426,7 @@ def send_due() -> None:
         _fail(str(error))
     done = _telegram_work(run_round, settings)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in done.counts().items())
-    out.print(f"📢 {len(done.results)} broadcasts in {done.seconds:.1f} s{': ' if counts else ''}{counts}")
+    out.print(f"📢 {plural(len(done.results), 'broadcast')} in {done.seconds:.1f} s{': ' if counts else ''}{counts}")
     missed = [result for result in done.results if result.outcome not in ("sent", "channel_gone")]
     for result in missed:
         err.print(f"{result.outcome}: {result.broadcast_id}: {result.error or ''}", markup=False, soft_wrap=True)
@@ -326,7 +467,10 @@ def _telegram_work(
     except RequestRefused as error:
         _fail(error.refusal.kind.sentence)
     except _NOT_UPGRADED as error:
-        _fail(f"{error.diag.message_primary}: run broadcast-manager upgrade")
+        _fail(
+            f"{error.diag.message_primary}: run broadcast-manager upgrade;"
+            " where the database is at head already, broadcast-manager verify names what is missing"
+        )
     except psycopg.errors.InsufficientPrivilege as error:
         _fail(
             f"{error.diag.message_primary}: its role must be a member of broadcast_worker;"
@@ -377,6 +521,7 @@ def _connection() -> Iterator[psycopg.Connection[Any]]:
     try:
         url = database_url()
         with psycopg.connect(url, **connection_options(url, "command")) as conn:
+            conn.execute(QUERIES["session_settings"])
             yield conn
     except DatabaseUrlError as error:
         _fail(str(error))

@@ -213,6 +213,23 @@ def test_missing_extra_tells_how_to_install_it(monkeypatch: pytest.MonkeyPatch) 
         pass
 
 
+@pytest.mark.parametrize("name", ["with space", "quo'te", "$HOME", "a,b", "a;b", "tab\t", "(1)"])
+def test_a_folder_that_the_server_can_not_take_is_named_before_it_is_made(
+    temporary_root: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    folder = temporary_root / name / "data"
+    assert main([str(folder)]) == 2
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert sentence.startswith(f"the embedded PostgreSQL can not work in {str(folder)!r}: there must be no ")
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["füße", "100%", "a+b=c@d", "~x#y!"])
+def test_a_folder_of_any_other_name_serves(temporary_root: Path, name: str) -> None:
+    with embedded_server(temporary_root / name, fast=True) as url:
+        assert pid_at(url)
+
+
 def test_programs_come_with_the_server() -> None:
     assert {"psql", "pg_dump"} <= {path.name for path in server_binaries().iterdir()}
 
