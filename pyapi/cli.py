@@ -274,7 +274,9 @@ def doctor(
         if drifts:
             width = out.width if out.is_terminal else None
             for d in drifts:
-                _write([f"{d.kind} {d.name}\n", wrapped(f"must be: {d.expected or 'not there'}", width)])
+                _write(
+                    [wrapped(f"{d.kind} {d.name}", width, 0), wrapped(f"must be: {d.expected or 'not there'}", width)]
+                )
                 _write([wrapped(f"is: {d.found or 'missing'}", width), "\n"])
             out.print(plural(len(drifts), "difference"))
             out.print("The definitions to go back to lie in sql/, one file an object.")

@@ -32,6 +32,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         result = CliRunner().invoke(app, arguments)
         # Anything but an exit would be a traceback.
         assert result.exception is None or isinstance(result.exception, SystemExit)
+        assert "Traceback" not in result.stderr
         return Outcome(result.exit_code, result.stdout, result.stderr)
 
     return run_command

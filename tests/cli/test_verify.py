@@ -82,9 +82,9 @@ def filled(database: str) -> str:
     return database
 
 
-def findings(run: Run, url: str) -> list[dict[str, Any]]:
-    outcome = run(url, "verify", "--json")
-    found: list[dict[str, Any]] = json.loads(outcome.out)
+def findings(run: Run, url: str, *more: str) -> list[dict[str, Any]]:
+    outcome = run(url, "verify", "--json", *more)
+    found: list[dict[str, Any]] = [json.loads(line) for line in outcome.out.splitlines()]
     assert outcome.code == (1 if found else 0)
     return found
 
@@ -168,7 +168,7 @@ def test_verify_when_all_is_well_says_so(run: Run, filled: str) -> None:
     outcome = run(filled, "verify")
     assert outcome.code == 0
     assert outcome.out.startswith("📢 Every channel has exactly one broadcast row")
-    assert run(filled, "verify", "--json").out == "[]\n"
+    assert run(filled, "verify", "--json").out == ""
 
 
 def test_verify_json_names_channel_and_client(run: Run, filled: str, superuser: Callable[[str], str]) -> None:
@@ -191,14 +191,80 @@ def test_verify_json_names_channel_and_client(run: Run, filled: str, superuser: 
     ]
 
 
-def test_verify_table_shows_what_was_found(run: Run, filled: str, superuser: Callable[[str], str]) -> None:
+def test_verify_tells_what_was_found_and_what_to_do(run: Run, filled: str, superuser: Callable[[str], str]) -> None:
     with databases.connect(superuser(filled)) as boss:
         boss.execute("DROP TRIGGER create_broadcast_rows ON main_clients_database")
     outcome = run(filled, "verify")
-    assert "1 findings" in outcome.out
-    assert "trigger_missing" in outcome.out
-    # Nothing of a remedy is cut off.
-    assert "…" not in outcome.out
+    assert outcome.out == (
+        "trigger_missing (error)\n"
+        "  Trigger create_broadcast_rows on main_clients_database.\n"
+        "  To do: broadcast-manager upgrade; if the database is at head: sql/rule/create_broadcast_rows.trigger.sql\n"
+        "\n"
+        "1 finding\n"
+    )
+
+
+@pytest.fixture
+def many(filled: str, superuser: Callable[[str], str]) -> str:
+    """A database in which 30 channels have no row, 25 rows no channel, and a trigger is gone."""
+    with databases.connect(superuser(filled)) as boss:
+        client = databases.add_user(boss)
+        boss.execute("DELETE FROM main_clients_database")
+        for n in range(55):
+            databases.add_channel(boss, client, f"-100326856{n:04}", f"-100325333{n:04}")
+        boss.execute(BYPASS.encode())
+        boss.execute("DELETE FROM broadcast_manager WHERE open_channel_id < '-1003268560030'")
+        boss.execute("DELETE FROM main_clients_database WHERE open_channel_id >= '-1003268560030'")
+        boss.execute("DROP TRIGGER refuse_broadcast_truncate ON broadcast_manager")
+    return filled
+
+
+ORPHANS, MISSING, TRIGGERS = "broadcast_without_channel", "channel_without_broadcast", "trigger_missing"
+CLIENT = re.compile(r"^  \((-\d+), (-\d+)\)  client [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ([], 20 + 20),
+        (["--limit", "3"], 3 + 3),
+        (["--limit", "22"], 22 + 22),
+        (["--all"], 30 + 25),
+        (["--check", MISSING], 20),
+        (["--check", MISSING, "--all"], 30),
+        (["--check", MISSING, "--check", ORPHANS, "--limit", "1"], 2),
+        (["--check", TRIGGERS], 0),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_verify_shows_examples_of_each_check_and_counts_all(
+    run: Run, many: str, options: list[str], shown: int
+) -> None:
+    outcome = run(many, "verify", *options)
+    assert outcome.code == 1
+    assert len(CLIENT.findall(outcome.out)) == shown
+    *_, last = [line for line in outcome.out.splitlines() if re.match(r"\d+ finding", line)]
+    wanted = {MISSING: 30, ORPHANS: 25, TRIGGERS: 1}
+    asked = [name for name in wanted if "--check" not in options or name in options]
+    total = sum(wanted[name] for name in asked)
+    assert last == ("1 finding" if total == 1 else f"{total} findings")
+    if len(asked) > 1:
+        assert {name: int(re.findall(rf"^  {name} +(\d+)", outcome.out, re.MULTILINE)[0]) for name in asked} == {
+            name: wanted[name] for name in asked
+        }
+    # Something is hidden, and then it is said how to see it.
+    assert ("--all shows all of them" in outcome.out) is (shown + asked.count(TRIGGERS) < total)
+
+
+def test_verify_json_is_whole_unless_limited(run: Run, many: str) -> None:
+    assert len(findings(run, many)) == 56
+    assert {f["check_name"] for f in findings(run, many, "--check", ORPHANS)} == {ORPHANS}
+    assert len(findings(run, many, "--limit", "2")) == 2 + 2 + 1
+
+
+def test_verify_of_a_check_that_finds_nothing_says_no_more_than_that(run: Run, many: str) -> None:
+    outcome = run(many, "verify", "--check", "owner_mismatch")
+    assert (outcome.code, outcome.out) == (0, "📢 No findings of owner_mismatch.\n")
 
 
 def test_verify_runs_before_the_upgrade(run: Run, old_database: str) -> None:
@@ -215,10 +281,15 @@ def test_verify_runs_before_the_upgrade(run: Run, old_database: str) -> None:
 def test_verify_reader_role_may_look(run: Run, filled: str, server_url: str) -> None:
     with databases.connect(server_url) as boss:
         boss.execute("CREATE ROLE cli_reader LOGIN PASSWORD 'test-only' IN ROLE broadcast_reader")
-    outcome = run(databases.at(filled, databases.name_of(filled), "cli_reader", "test-only"), "verify")
+    reader = databases.at(filled, databases.name_of(filled), "cli_reader", "test-only")
+    outcome = run(reader, "verify")
+    with databases.connect(filled) as conn:
+        conn.execute("ALTER TABLE main_clients_database DISABLE TRIGGER create_broadcast_rows")
+    found = findings(run, reader)
     with databases.connect(server_url) as boss:
         boss.execute("DROP ROLE cli_reader")
     assert (outcome.code, outcome.err) == (0, "")
+    assert [f["check_name"] for f in found] == ["trigger_disabled"]
 
 
 def test_verify_check_file_is_the_query_of_the_function() -> None:

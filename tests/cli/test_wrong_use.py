@@ -3,9 +3,13 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
+from typing import Any
 
 import pytest
+import typer.main
 
+from pyapi.cli import app
 from tests.cli.conftest import Run
 from tools import databases
 
@@ -35,6 +39,10 @@ def test_cli_without_a_database_says_so(run: Run, command: list[str], url: str |
     "arguments",
     [
         ["verify", "--unknown"],
+        ["verify", "--check", "no_such_check"],
+        ["verify", "--all", "--limit", "3"],
+        ["verify", "--limit", "0"],
+        ["verify", "--database-url", "mysql://somewhere/db"],
         ["unknown"],
         ["backfill", "--batch-size", "0"],
         ["backfill", "--batch-size", "many"],
@@ -51,6 +59,24 @@ def test_cli_wrong_use_exits_with_2(run: Run, database: str, arguments: list[str
     assert outcome.code == 2
     assert outcome.out == ""
     assert outcome.err
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["before the command", "after it"])
+@pytest.mark.parametrize("command", ["verify", "doctor", "backfill", "upgrade"])
+def test_cli_database_may_be_an_option(run: Run, database: str, command: str, place: int) -> None:
+    arguments = [command]
+    arguments[place:place] = ["--database-url", database]
+    assert run("postgresql://nobody@127.0.0.1:1/nowhere", *arguments).code == 0
+
+
+def test_cli_every_command_takes_the_database_as_an_option() -> None:
+    group: Any = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        assert "--database-url" in {word for option in command.params for word in option.opts}, name
+
+
+def test_cli_tells_its_version(run: Run) -> None:
+    assert run(None, "--version") == (0, f"broadcast-manager {version('broadcast-manager')}\n", "")
 
 
 @pytest.mark.parametrize(

@@ -16,19 +16,24 @@ def page() -> str:
     return "\n".join(
         [
             head("Command line", group.help or ""),
+            _options(group, NAME),
             *(_command(name, one) for name, one in group.commands.items() if isinstance(one, typer.core.TyperCommand)),
         ]
     )
 
 
 def _command(name: str, command: typer.core.TyperCommand) -> str:
-    context = typer.Context(command, info_name=f"{NAME} {name}")
-    records = [record for one in command.get_params(context) if (record := one.get_help_record(context))]
     return "\n".join(
         [
             f"## {NAME} {name}\n",
-            f"```console\n$ {' '.join([NAME, name, *command.collect_usage_pieces(context)])}\n```\n",
+            f"```console\n$ {' '.join([NAME, name, *command.collect_usage_pieces(typer.Context(command))])}\n```\n",
             f"{command.help or ''}\n",
-            table(["option", "what it does"], [[code(option), text] for option, text in records]),
+            _options(command, f"{NAME} {name}"),
         ]
     )
+
+
+def _options(command: typer.core.TyperCommand | typer.core.TyperGroup, name: str) -> str:
+    context = typer.Context(command, info_name=name)
+    records = [record for one in command.get_params(context) if (record := one.get_help_record(context))]
+    return table(["option", "what it does"], [[code(option), text] for option, text in records])
