@@ -34,8 +34,9 @@ except ModuleNotFoundError:
 
 from pyapi import logs
 from pyapi.checks.backfill import backfill, channels_of_client, count_missing
-from pyapi.checks.drift import find_drift, read_fingerprint
+from pyapi.checks.drift import find_drift, missing_roles, read_fingerprint
 from pyapi.checks.report import plural, report, wrapped
+from pyapi.checks.roles import role_names, roles_script
 from pyapi.checks.violations import Violation, is_check, stream_violations
 from pyapi.database_url import DatabaseUrlError, connection_options, database_url
 from pyapi.log_events import milliseconds_since
@@ -84,7 +85,8 @@ def _give(option: Any, command: Any) -> None:
 
 def _use_database(ctx: typer.Context, url: str | None) -> None:
     if url is not None:
-        os.environ["DATABASE_URL"] = ctx.meta[DATABASE_OPTION] = url
+        os.environ["DATABASE_URL"] = url
+        ctx.meta[DATABASE_OPTION] = True
 
 
 def _give_up_stdout() -> None:
@@ -178,12 +180,49 @@ def configure(
 
 
 @app.command()
-def upgrade(revision: Annotated[str, typer.Argument()] = "head", as_script: AsScript = False) -> None:
+def upgrade(
+    revision: Annotated[str, typer.Argument()] = "head",
+    as_script: AsScript = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what it would do, as status; change nothing.")
+    ] = False,
+) -> None:
     """Install the rule or a newer release of it, as `alembic upgrade` does in a checkout. Run it as often as you like.
 
-    Exit code 0: done. 1: the database refused; finished revisions stay. 2: wrong use, or it can not be reached.
+    With --dry-run also what it would refuse with.
+    Exit code 0: done, or nothing to do. 1: the database refused, and finished revisions stay; with --dry-run: there is
+    something to do. 2: wrong use, or it can not be reached.
     """
+    if dry_run:
+        _tell_status(with_refusal=True)
     _migrate("upgrade", revision, as_script)
+
+
+@app.command()
+def status() -> None:
+    """Tell in five lines how far this database is, and what upgrade would do.
+
+    Exit code 0: it is upgraded, and nothing is left to do. 1: something is. 2: it could not look.
+    """
+    _tell_status(with_refusal=False)
+
+
+def _tell_status(*, with_refusal: bool) -> NoReturn:
+    with _extra("cli", "status"):
+        from pyapi.upgrade.status import read_status, refusal
+    with _connection() as conn:
+        found = read_status(conn)
+        refused = None
+        if with_refusal and found.revision is None:
+            conn.add_notice_handler(lambda d: _write_error(f"notice: {d.message_primary}"))
+            refused = refusal(conn)
+    for line in found.lines():
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+    if refused:
+        _write_error(refused)
+    if not found.could_look:
+        raise typer.Exit(WRONG_USE)
+    raise typer.Exit(0 if found.is_well and not refused else 1)
 
 
 # A revision may be -1, which is no option.
@@ -268,7 +307,15 @@ def doctor(
     others = [f for f in facts if f.scope == "other"]
     if as_json:
         sys.stdout.write(
-            json.dumps({"drift": [vars(d) for d in drifts], "other": [vars(f) for f in others]}, indent=2) + "\n"
+            json.dumps(
+                {
+                    "drift": [vars(d) for d in drifts],
+                    "missing_roles": missing_roles(facts),
+                    "other": [vars(f) for f in others],
+                },
+                indent=2,
+            )
+            + "\n"
         )
     else:
         if drifts:
@@ -282,12 +329,32 @@ def doctor(
             out.print("The definitions to go back to lie in sql/, one file an object.")
         else:
             out.print("📢 No drift: trigger, keys, functions, views and grants are as they must be.")
+        if (missing := missing_roles(facts)) and not any(d.found == "not installed" for d in drifts):
+            out.print(f"Roles that are not there: {', '.join(missing)}; broadcast-manager roles --sql makes them.")
         count = sum(1 for f in others if f.kind in ("trigger", "policy", "grant"))
         others_stand = f"{count} trigger, policy or grant of others stands"
         if count != 1:
             others_stand = f"{count} triggers, policies and grants of others stand"
         out.print(f"{others_stand} beside them; --json lists all.")
     raise typer.Exit(1 if drifts else 0)
+
+
+@app.command()
+def roles(
+    as_sql: Annotated[bool, typer.Option("--sql", help="Print what makes them; no database is needed.")] = False,
+) -> None:
+    """Tell which of the roles are there that processes connect as; the rule works without them.
+
+    An upgrade by a role that may not create roles leaves them out. With --sql: the statements that make those that are
+    missing and grant all of them what they need, for a superuser's psql after the upgrade; run it as often as you like.
+    """
+    if as_sql:
+        sys.stdout.write(roles_script())
+        return
+    with _connection() as conn:
+        missing = missing_roles(read_fingerprint(conn))
+    for name in role_names():
+        out.print(f"{name}: {'missing' if name in missing else 'there'}")
 
 
 @app.command(name="backfill")
@@ -368,7 +435,7 @@ def api(
 
 
 @app.command()
-def worker() -> None:
+def worker(ctx: typer.Context) -> None:
     """Send broadcasts as they fall due, until Ctrl-C or SIGTERM, which it obeys within 10 seconds.
 
     DATABASE_URL (or WORKER_DATABASE_URL) as a member of the role broadcast_worker; TELEGRAM_BOT_TOKEN.
@@ -381,6 +448,7 @@ def worker() -> None:
         from pyapi.worker.loop import run_worker
         from pyapi.worker.settings import read_worker_settings
     try:
+        _put_option_first(ctx)
         settings = read_worker_settings()
         with metrics_served(read_metrics_settings(), settings.database_url):
             _telegram_work(run_worker, settings)
@@ -411,7 +479,7 @@ def sending(
 
 
 @app.command(name="send-due")
-def send_due() -> None:
+def send_due(ctx: typer.Context) -> None:
     """Send every broadcast that is due now, once, and tell how it went; the settings are those of worker.
 
     Ctrl-C and SIGTERM are obeyed within 10 seconds: what is being sent is noted, the rest left to the next round.
@@ -423,6 +491,7 @@ def send_due() -> None:
         from pyapi.worker.loop import run_round
         from pyapi.worker.settings import read_worker_settings
     try:
+        _put_option_first(ctx)
         settings = read_worker_settings()
     except SettingsInvalid as error:
         _fail(str(error))
@@ -435,6 +504,12 @@ def send_due() -> None:
     if done.stopped:
         err.print("Told to stop: what is still due is left to the next round.", soft_wrap=True)
     raise typer.Exit(1 if missed or done.stopped else 0)
+
+
+def _put_option_first(ctx: typer.Context) -> None:
+    # What somebody types now goes before what was set up for workers in general.
+    if ctx.meta.get(DATABASE_OPTION):
+        os.environ.pop("WORKER_DATABASE_URL", None)
 
 
 def _listen(host: str, port: int) -> socket.socket:

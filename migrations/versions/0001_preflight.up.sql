@@ -95,6 +95,12 @@ BEGIN
                 FROM pg_attribute AS a
                 WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
             )
+        UNION ALL
+        SELECT format(
+            '%s may not make indexes in the schema public: have its owner or a superuser run GRANT CREATE ON SCHEMA public TO %1$I;',
+            current_user
+        )
+        WHERE NOT has_schema_privilege('public', 'CREATE')
     LOOP
         problems := problems || problem;
     END LOOP;
@@ -447,18 +453,17 @@ BEGIN
             WHEN SQLSTATE 'BM005' THEN NULL;
             WHEN lock_not_available THEN
                 -- Someone holds a row or the table, which says nothing about what is tried.
-                SELECT string_agg(
-                    format(
+                SELECT string_agg(DISTINCT CASE
+                    WHEN l.pid IS NULL THEN 'a prepared transaction of those in pg_prepared_xacts'
+                    ELSE format(
                         'pid %s (%s, %s, %s) since %s', a.pid, a.usename, coalesce(nullif(a.application_name, ''), '?'),
                         a.state, a.xact_start
-                    ), '; ' ORDER BY a.xact_start
-                ) INTO holders
-                FROM pg_stat_activity AS a
-                WHERE a.pid <> pg_backend_pid() AND a.pid IN (
-                    SELECT l.pid FROM pg_locks AS l
-                    WHERE l.granted AND l.relation IN (channels, broadcasts)
-                        AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-                );
+                    )
+                END, '; ') INTO holders
+                FROM pg_locks AS l
+                LEFT JOIN pg_stat_activity AS a ON l.pid = a.pid
+                WHERE l.granted AND l.relation IN (channels, broadcasts) AND l.pid IS DISTINCT FROM pg_backend_pid()
+                    AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database());
                 IF attempt = 60 THEN
                     RAISE EXCEPTION 'no lock on the rows that are tried after 60 attempts; nothing was changed'
                     USING ERRCODE = 'BM003', DETAIL = 'held by ' || coalesce(holders, 'sessions that come and go'),

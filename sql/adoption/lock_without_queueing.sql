@@ -26,13 +26,13 @@ BEGIN
             EXECUTE format('LOCK TABLE %s IN %s MODE', table_list, lock_mode);
             RETURN;
         EXCEPTION WHEN lock_not_available THEN
-            SELECT string_agg(DISTINCT coalesce(
-                format(
+            SELECT string_agg(DISTINCT CASE
+                WHEN l.pid IS NULL THEN 'a prepared transaction of those in pg_prepared_xacts'
+                ELSE format(
                     'pid %s (%s, %s, %s) since %s', a.pid, a.usename, coalesce(nullif(a.application_name, ''), '?'),
                     a.state, a.xact_start
-                ),
-                'a prepared transaction of those in pg_prepared_xacts'
-            ), '; ') INTO holders
+                )
+            END, '; ') INTO holders
             FROM pg_locks AS l
             LEFT JOIN pg_stat_activity AS a ON l.pid = a.pid
             WHERE l.relation = ANY (tables) AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()

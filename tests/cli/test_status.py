@@ -1,0 +1,109 @@
+"""status and upgrade --dry-run: what there is to do, in five lines, without doing it."""
+
+import pytest
+
+from tests.adoption.states import add_broadcast, picture
+from tests.cli.conftest import Run
+from tests.migrations import builds
+from tools import databases
+
+HEAD = builds.REVISIONS[-1]
+
+
+@pytest.fixture
+def unlike(old_database: str) -> str:
+    """A database of before: two channels without rows, one of them to be relinked, another owner, two to quarantine."""
+    with databases.connect(old_database) as conn:
+        client, other = databases.add_user(conn), databases.add_user(conn)
+        databases.add_channel(conn, client)
+        moved = databases.add_channel(conn, client)
+        add_broadcast(conn, client, (moved[0], "-1009"))
+        add_broadcast(conn, other, databases.add_channel(conn, client))
+        add_broadcast(conn, client, ("-1001", "-1002"))
+        add_broadcast(conn, client, ("-1003", "-1004"))
+    return old_database
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["upgrade", "--dry-run"]], ids=["status", "dry run"])
+def test_what_upgrade_would_do_is_what_it_does(run: Run, unlike: str, arguments: list[str]) -> None:
+    before = picture(unlike)
+    told = run(unlike, *arguments)
+    assert picture(unlike) == before
+    assert (told.code, told.err) == (1, "")
+    lines = told.out.splitlines()
+    assert len(lines) == 5
+    assert lines[:3] == [
+        f"Revision: none; this release's: {HEAD}.",
+        "Upgrade would create 1, repair 2, quarantine 2 broadcast rows.",
+        "The rule is not installed.",
+    ]
+    assert lines[4] == "Last full check: none yet."
+    databases.upgrade(unlike)
+    with databases.connect(unlike) as conn:
+        done = dict(conn.execute("SELECT reason, count(*) FROM broadcast.quarantine GROUP BY 1").fetchall())
+        assert conn.execute("SELECT count(*) FROM broadcast_manager").fetchone() == (3,)
+        assert done == {"owner_corrected": 1, "relinked": 1, "channel_gone": 2}
+        conn.execute("SELECT broadcast.check_integrity()")
+    told = run(unlike, *arguments)
+    assert (told.code, told.err) == (0, "")
+    lines = told.out.splitlines()
+    assert lines[:3] == [
+        f"Revision: {HEAD}; this release's: {HEAD}.",
+        "Upgrade would create 0, repair 0, quarantine 0 broadcast rows.",
+        "The rule is in force.",
+    ]
+    assert lines[4].startswith("Last full check: 0:00:")
+
+
+def test_status_of_an_upgrade_that_ended_halfway(run: Run, unlike: str) -> None:
+    databases.upgrade(unlike, "0007")
+    told = run(unlike, "status")
+    assert told.code == 1
+    assert f"Revision: 0007; this release's: {HEAD}." in told.out
+    assert "create 1, repair 2, quarantine 2" in told.out
+
+
+def test_status_counts_what_stands_twice(run: Run, old_database: str) -> None:
+    with databases.connect(old_database) as conn:
+        conn.execute("ALTER TABLE broadcast_manager DROP CONSTRAINT unique_channel_pair")
+        client = databases.add_user(conn)
+        pair = databases.add_channel(conn, client)
+        for _ in range(3):
+            add_broadcast(conn, client, pair)
+    assert "create 0, repair 0, quarantine 2" in run(old_database, "status").out
+
+
+def test_status_names_the_part_that_is_not_in_force(run: Run, database: str) -> None:
+    with databases.connect(database) as conn:
+        conn.execute("ALTER TABLE main_clients_database DISABLE TRIGGER create_broadcast_rows")
+    told = run(database, "status")
+    assert told.code == 1
+    assert "The rule is not in force: create_broadcast_rows." in told.out
+
+
+def test_status_of_an_empty_database(run: Run, empty_database: str) -> None:
+    told = run(empty_database, "status")
+    assert told.code == 1
+    assert "make the tables that are missing" in told.out
+
+
+def test_status_can_not_look_through_a_policy(run: Run, database: str) -> None:
+    with databases.connect(database) as conn:
+        conn.execute("ALTER TABLE main_clients_database ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+    told = run(database, "status")
+    assert told.code == 2
+    assert "row level security hides rows" in told.out
+
+
+def test_status_without_a_database_exits_with_2(run: Run) -> None:
+    assert run("postgresql://nobody@127.0.0.1:1/nothing", "status").code == 2
+
+
+def test_dry_run_tells_what_upgrade_would_refuse_with(run: Run, unlike: str) -> None:
+    with databases.connect(unlike) as conn:
+        conn.execute("CREATE RULE theirs AS ON DELETE TO broadcast_manager DO INSTEAD NOTHING")
+    before = picture(unlike)
+    told = run(unlike, "upgrade", "--dry-run")
+    assert picture(unlike) == before
+    assert told.code == 1
+    assert "DROP RULE theirs ON broadcast_manager" in told.err
