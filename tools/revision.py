@@ -26,7 +26,7 @@ _LOCK = "SELECT broadcast.lock_without_queueing('SHARE ROW EXCLUSIVE', …);"
 _BY_HAND = {
     "ALTER TABLE": f"{_LOCK} then the key, NOT VALID; a later revision validates it",
     "INDEX": "CREATE INDEX CONCURRENTLY or DROP INDEX CONCURRENTLY, with a line \\g after each statement",
-    "TABLE": f"{_LOCK} then ALTER TABLE for what differs",
+    "TABLE": "SELECT broadcast.lock_without_queueing('ACCESS EXCLUSIVE', …); then ALTER TABLE for what differs",
     "TRIGGER": f"{_LOCK} then CREATE TRIGGER or DROP TRIGGER",
     "": "what differs in the file",
 }
