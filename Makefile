@@ -88,7 +88,7 @@ trust: install
 failover: install
 	$(BIN)/python -m tests.trust.failover $(ARGS)
 
-# Functions and commands with made-up input; ARGS="--minutes 60" for longer.
+# Functions, commands and requests with made-up input; ARGS="--minutes 60" for longer.
 fuzz: install
 	$(BIN)/python -m tests.fuzz $(ARGS)
 

@@ -395,6 +395,24 @@ FROM broadcast.messages_to_delete(CAST(%(delivery_id)s AS bigint)) AS m;
 -- Notes that a message does not stand any more.
 SELECT broadcast.record_message_deleted(CAST(%(chat_id)s AS text), CAST(%(message_id)s AS bigint));
 
+-- name: channel_to_send
+-- The channel of a delivery as it is now; no row where it was deleted.
+SELECT
+    c.open_channel_id,
+    c.open_channel_title,
+    c.open_channel_description,
+    c.closed_channel_id,
+    c.closed_channel_title,
+    c.closed_channel_description,
+    c.closed_channel_donation_message,
+    c.sub_1_price,
+    c.sub_1_time,
+    c.sub_2_price,
+    c.sub_2_time,
+    c.sub_3_price,
+    c.sub_3_time
+FROM broadcast.channel_to_send(CAST(%(delivery_id)s AS bigint)) AS c;
+
 -- name: intend_part
 -- Notes that a part is about to be sent; what to send, and in how many seconds by the database's clock. None: do not send.
 SELECT
@@ -415,21 +433,17 @@ SELECT
     i.sub_3_price,
     i.sub_3_time,
     CAST(greatest(extract(EPOCH FROM i.send_at - clock_timestamp()), 0) AS float8) AS wait_seconds,
-    CAST(extract(EPOCH FROM s.claim_lease) AS float8) AS lease_seconds
+    i.lease_seconds
 FROM broadcast.intend_part(
     CAST(%(delivery_id)s AS bigint), CAST(%(worker)s AS text), CAST(%(part)s AS text)
-) AS i
-CROSS JOIN broadcast.settings AS s;
+) AS i;
 
 -- name: is_still_claimed
 -- One row while a delivery is this worker's, for so many seconds more at least.
 SELECT TRUE AS found
-FROM broadcast.deliveries AS d
-WHERE
-    d.id = CAST(%(delivery_id)s AS bigint)
-    AND d.worker = CAST(%(worker)s AS text)
-    AND d.finished_at IS NULL
-    AND d.lease_until > clock_timestamp() + make_interval(secs => CAST(%(seconds)s AS float8));
+WHERE broadcast.is_still_claimed(
+    CAST(%(delivery_id)s AS bigint), CAST(%(worker)s AS text), CAST(%(seconds)s AS float8)
+);
 
 -- name: record_part
 -- Notes what became of a part; saying it twice changes nothing.
@@ -447,6 +461,10 @@ SELECT broadcast.record_part(
 -- name: finish_broadcast
 -- Ends a claim and tells how.
 SELECT broadcast.finish_broadcast(CAST(%(delivery_id)s AS bigint), CAST(%(worker)s AS text));
+
+-- name: set_aside
+-- Ends a claim that the database does not let be fulfilled, and tells how.
+SELECT broadcast.set_aside(CAST(%(delivery_id)s AS bigint), CAST(%(worker)s AS text), CAST(%(reason)s AS text));
 
 -- name: release_expired_claims
 -- Gives back what silent workers hold.

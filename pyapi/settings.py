@@ -1,5 +1,6 @@
 """What the API and the dashboard are told by their environment, and by nothing else."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
@@ -61,17 +62,17 @@ class Settings(BaseSettings):
     @classmethod
     def _separated(cls, origins: object) -> object:
         if isinstance(origins, str):
-            return [origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()]
+            return [origin.strip().rstrip("/").lower() for origin in origins.split(",") if origin.strip()]
         return origins
 
     @field_validator("cors_origins")
     @classmethod
     def _with_scheme(cls, origins: list[str]) -> list[str]:
-        if "*" in origins:
+        if any("*" in origin for origin in origins):
             raise ValueError(
                 "CORS_ORIGINS: * would let every page call with its visitors' credentials; name the origins"
             )
-        if not all(origin.startswith(("http://", "https://")) for origin in origins):
+        if not all(re.fullmatch(r"https?://[^/?#@\s]+", origin) for origin in origins):
             raise ValueError("CORS_ORIGINS: give origins as a browser does, as in https://front.example.org")
         return origins
 

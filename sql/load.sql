@@ -55,9 +55,12 @@
 \ir delivery/claim_due_broadcasts.sql
 \ir delivery/messages_to_delete.sql
 \ir delivery/record_message_deleted.sql
+\ir delivery/channel_to_send.sql
 \ir delivery/intend_part.sql
+\ir delivery/is_still_claimed.sql
 \ir delivery/record_part.sql
 \ir delivery/finish_broadcast.sql
+\ir delivery/set_aside.sql
 \ir delivery/release_expired_claims.sql
 \ir delivery/forget_old_deliveries.sql
 \ir channels/currency_network_pairs.sql

@@ -5,11 +5,11 @@ IMMUTABLE
 STRICT
 -- No SET clause: it would keep the planner from inlining the body. Whoever calls this pins the path.
 AS $$
-    SELECT CASE WHEN isfinite(moment) THEN moment END;
+    SELECT CASE WHEN moment >= '0001-01-02 00:00:00+00' AND moment < '9999-12-31 00:00:00+00' THEN moment END;
 $$;
 
 COMMENT ON FUNCTION broadcast.finite(timestamptz) IS
-'The moment; NULL for infinity, which no client can show.';
+'The moment; NULL for infinity and for years before 1 and after 9999, which no client can show.';
 REVOKE ALL ON FUNCTION broadcast.finite(timestamptz) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.refuse_broadcast(broadcast_id uuid)
@@ -464,11 +464,62 @@ COMMENT ON FUNCTION broadcast.record_message_deleted(text, bigint) IS
 'Notes that a message no longer stands in its chat.';
 REVOKE ALL ON FUNCTION broadcast.record_message_deleted(text, bigint) FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.channel_to_send(delivery_id bigint)
+RETURNS TABLE (
+    open_channel_id text,
+    open_channel_title text,
+    open_channel_description text,
+    closed_channel_id text,
+    closed_channel_title text,
+    closed_channel_description text,
+    closed_channel_donation_message text,
+    sub_1_price numeric,
+    sub_1_time bigint,
+    sub_2_price numeric,
+    sub_2_time bigint,
+    sub_3_price numeric,
+    sub_3_time bigint
+)
+LANGUAGE plpgsql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+-- Use the keys even while the statistics still say that the history is empty.
+SET enable_seqscan = off
+-- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
+SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    -- The columns' types differ from database to database; a value that can not be read fails here, before anything is
+    -- deleted or sent.
+    RETURN QUERY
+    SELECT
+        c.open_channel_id::text, c.open_channel_title::text, c.open_channel_description::text,
+        c.closed_channel_id::text, c.closed_channel_title::text, c.closed_channel_description::text,
+        c.closed_channel_donation_message::text,
+        c.sub_1_price::numeric, c.sub_1_time::bigint,
+        c.sub_2_price::numeric, c.sub_2_time::bigint,
+        c.sub_3_price::numeric, c.sub_3_time::bigint
+    FROM broadcast.deliveries AS d
+    INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
+    INNER JOIN public.main_clients_database AS c
+        ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+    WHERE d.id = channel_to_send.delivery_id;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.channel_to_send(bigint) IS
+'The channel of a delivery as it is now, from which its messages are made; no row where it was deleted.';
+REVOKE ALL ON FUNCTION broadcast.channel_to_send(bigint) FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.intend_part(delivery_id bigint, worker text, part text)
 RETURNS TABLE (
     attempt integer,
     send_at timestamptz,
     chat_id text,
+    lease_seconds double precision,
     open_channel_id text,
     open_channel_title text,
     open_channel_description text,
@@ -495,7 +546,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     settings broadcast.settings;
-    channel public.main_clients_database;
+    channel record;
     slot timestamptz := clock_timestamp();
     to_chat text;
     number integer;
@@ -507,12 +558,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN; -- The lease has run out; another worker has the broadcast.
     END IF;
-    SELECT c.* INTO channel
-    FROM broadcast.deliveries AS d
-    INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
-    INNER JOIN public.main_clients_database AS c
-        ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
-    WHERE d.id = intend_part.delivery_id;
+    SELECT c.* INTO channel FROM broadcast.channel_to_send(intend_part.delivery_id) AS c;
     IF NOT FOUND THEN
         RETURN; -- The channel was deleted.
     END IF;
@@ -546,19 +592,40 @@ BEGIN
     UPDATE broadcast.deliveries AS d SET lease_until = slot + settings.claim_lease WHERE d.id = intend_part.delivery_id;
 
     RETURN QUERY SELECT
-        number, slot, to_chat,
-        channel.open_channel_id::text, channel.open_channel_title::text, channel.open_channel_description::text,
-        channel.closed_channel_id::text, channel.closed_channel_title::text, channel.closed_channel_description::text,
-        channel.closed_channel_donation_message::text,
-        channel.sub_1_price::numeric, channel.sub_1_time::bigint,
-        channel.sub_2_price::numeric, channel.sub_2_time::bigint,
-        channel.sub_3_price::numeric, channel.sub_3_time::bigint;
+        number, slot, to_chat, extract(EPOCH FROM settings.claim_lease)::double precision,
+        channel.open_channel_id, channel.open_channel_title, channel.open_channel_description,
+        channel.closed_channel_id, channel.closed_channel_title, channel.closed_channel_description,
+        channel.closed_channel_donation_message,
+        channel.sub_1_price, channel.sub_1_time,
+        channel.sub_2_price, channel.sub_2_time,
+        channel.sub_3_price, channel.sub_3_time;
 END;
 $$;
 
 COMMENT ON FUNCTION broadcast.intend_part(bigint, text, text) IS
 'Records that a worker is about to send this part; gives what to send, where and not before when, or nothing.';
 REVOKE ALL ON FUNCTION broadcast.intend_part(bigint, text, text) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.is_still_claimed(delivery_id bigint, worker text, seconds double precision)
+RETURNS boolean
+LANGUAGE sql
+VOLATILE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+    SELECT EXISTS (
+        SELECT FROM broadcast.deliveries AS d
+        WHERE d.id = is_still_claimed.delivery_id
+            AND d.worker = is_still_claimed.worker
+            AND d.finished_at IS NULL
+            AND d.lease_until > clock_timestamp() + make_interval(secs => is_still_claimed.seconds)
+    );
+$$;
+
+COMMENT ON FUNCTION broadcast.is_still_claimed(bigint, text, double precision) IS
+'Whether a delivery is this worker''s, for so many seconds more at least.';
+REVOKE ALL ON FUNCTION broadcast.is_still_claimed(bigint, text, double precision) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.record_part(
     delivery_id bigint,
@@ -748,7 +815,10 @@ BEGIN
     SET worker = NULL,
         lease_until = NULL,
         finished_at = CASE WHEN delivery.outcome IS NOT NULL THEN now() END,
-        outcome = delivery.outcome
+        outcome = delivery.outcome,
+        -- What the database refused before stays known of what has ended.
+        error_code = CASE WHEN delivery.outcome IS NOT NULL THEN d.error_code END,
+        error_message = CASE WHEN delivery.outcome IS NOT NULL THEN d.error_message END
     WHERE d.id = delivery.id;
     UPDATE public.broadcast_manager AS b
     SET broadcast_status = stored.broadcast_status,
@@ -777,6 +847,71 @@ COMMENT ON FUNCTION broadcast.finish_broadcast(bigint, text) IS
 'Ends a worker''s claim by its parts'' outcomes: sent, unknown, failed, switched_off, released, channel_gone or lost.';
 REVOKE ALL ON FUNCTION broadcast.finish_broadcast(bigint, text) FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.set_aside(delivery_id bigint, worker text, reason text)
+RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    delivery broadcast.deliveries;
+    again timestamptz := now() + (SELECT s.retry_pause FROM broadcast.settings AS s);
+BEGIN
+    SELECT d.* INTO delivery FROM broadcast.deliveries AS d
+    WHERE d.id = set_aside.delivery_id AND d.worker = set_aside.worker AND d.finished_at IS NULL
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN 'lost';
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = delivery.broadcast_id) THEN
+        RETURN broadcast.finish_broadcast(set_aside.delivery_id, set_aside.worker);
+    END IF;
+    UPDATE broadcast.deliveries AS d
+    SET worker = NULL,
+        lease_until = NULL,
+        error_code = 'database_error',
+        error_message = left(set_aside.reason, 500)
+    WHERE d.id = delivery.id;
+    BEGIN
+        UPDATE broadcast.delivery_parts AS p
+        SET state = 'unknown',
+            decided_at = clock_timestamp(),
+            error_code = 'not_heard_of',
+            error_message = 'The worker was not heard of again.'
+        WHERE p.delivery_id = delivery.id AND p.state = 'intended';
+    EXCEPTION
+        -- This table may be the one that can not be written; finish_broadcast() does it then.
+        WHEN OTHERS THEN NULL;
+    END;
+    -- It is nobody's fault who has the channel: it counts as no failure, and never switches the broadcast off.
+    BEGIN
+        UPDATE public.broadcast_manager AS b
+        SET broadcast_status = 'failed',
+            next_send_time = again,
+            last_error_message = left(
+                'The database does not let this broadcast be sent; an operator must look: ' || set_aside.reason, 500
+            ),
+            last_error_time = now(),
+            updated_at = now()
+        WHERE b.id = delivery.broadcast_id;
+    EXCEPTION
+        -- The reason may be one of these columns. Without the three of the claim nothing would be claimed.
+        WHEN OTHERS THEN
+            UPDATE public.broadcast_manager AS b
+            SET broadcast_status = 'failed',
+                next_send_time = again,
+                updated_at = now()
+            WHERE b.id = delivery.broadcast_id;
+    END;
+    RETURN 'database_error';
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.set_aside(bigint, text, text) IS
+'Ends a claim that the database does not let be fulfilled; tried again after the pause for failures, and not counted.';
+REVOKE ALL ON FUNCTION broadcast.set_aside(bigint, text, text) FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.release_expired_claims()
 RETURNS integer
 LANGUAGE plpgsql
@@ -797,9 +932,13 @@ BEGIN
             PERFORM broadcast.finish_broadcast(delivery.id, delivery.worker);
             released := released + 1;
         EXCEPTION
+            -- These pass by themselves.
+            WHEN transaction_rollback OR lock_not_available OR insufficient_resources OR operator_intervention THEN
+                RAISE;
             -- One broadcast whose row cannot be written (its counter is full, say) must not stop the others.
-            WHEN data_exception OR integrity_constraint_violation THEN
+            WHEN OTHERS THEN
                 RAISE WARNING 'the claim on broadcast % can not be ended: %', delivery.broadcast_id, SQLERRM;
+                PERFORM broadcast.set_aside(delivery.id, delivery.worker, SQLSTATE || ' ' || SQLERRM);
         END;
     END LOOP;
     RETURN released;
@@ -850,7 +989,8 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF to_regclass('public.currency_to_network') IS NULL THEN
+    -- Another service's table: what may not be read is no list.
+    IF has_table_privilege(to_regclass('public.currency_to_network'), 'SELECT') IS NOT TRUE THEN
         RETURN;
     END IF;
     -- By way of JSON: the columns have any types, and those of the names may be missing.
@@ -868,7 +1008,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.currency_network_pairs() IS
-'The pairs of the platform''s table currency_to_network, a missing name being the code; no rows where the table is not there.';
+'The pairs of the platform''s table currency_to_network, a missing name being the code; no rows where it is not there.';
 REVOKE ALL ON FUNCTION broadcast.currency_network_pairs() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.currency_network_mappings()
@@ -1339,17 +1479,19 @@ AS $$
             c.closed_channel_description::text AS closed_channel_description,
             c.closed_channel_donation_message::text AS closed_channel_donation_message,
             num_nonnulls(c.sub_1_price, c.sub_2_price, c.sub_3_price) AS tier_count,
-            nullif(c.sub_1_price::numeric, 'NaN') AS sub_1_price,
+            CASE WHEN abs(c.sub_1_price::numeric) < 'Infinity' THEN c.sub_1_price::numeric END AS sub_1_price,
             c.sub_1_time::bigint AS sub_1_time,
-            nullif(c.sub_2_price::numeric, 'NaN') AS sub_2_price,
+            CASE WHEN abs(c.sub_2_price::numeric) < 'Infinity' THEN c.sub_2_price::numeric END AS sub_2_price,
             c.sub_2_time::bigint AS sub_2_time,
-            nullif(c.sub_3_price::numeric, 'NaN') AS sub_3_price,
+            CASE WHEN abs(c.sub_3_price::numeric) < 'Infinity' THEN c.sub_3_price::numeric END AS sub_3_price,
             c.sub_3_time::bigint AS sub_3_time,
             c.client_wallet_address::text AS client_wallet_address,
             c.client_payout_currency::text AS client_payout_currency,
             c.client_payout_network::text AS client_payout_network,
             c.payout_strategy::text AS payout_strategy,
-            nullif(c.payout_threshold_usd::numeric, 'NaN') AS payout_threshold_usd,
+            CASE
+                WHEN abs(c.payout_threshold_usd::numeric) < 'Infinity' THEN c.payout_threshold_usd::numeric
+            END AS payout_threshold_usd,
             -- A column that some copies have: what has come together for the next payout.
             CASE
                 WHEN jsonb_typeof(to_jsonb(c) -> 'accumulated_amount') = 'number' THEN to_jsonb(c) -> 'accumulated_amount'
@@ -1363,9 +1505,9 @@ AS $$
             CASE
                 WHEN btrim(c.closed_channel_donation_message::text) <> '' IS NOT TRUE THEN 'it has no donation message'
                 WHEN (
-                    (nullif(c.sub_1_price::numeric, 'NaN') > 0 AND c.sub_1_time::bigint > 0)
-                    OR (nullif(c.sub_2_price::numeric, 'NaN') > 0 AND c.sub_2_time::bigint > 0)
-                    OR (nullif(c.sub_3_price::numeric, 'NaN') > 0 AND c.sub_3_time::bigint > 0)
+                    (c.sub_1_price::numeric > 0 AND c.sub_1_price::numeric < 'Infinity' AND c.sub_1_time::bigint > 0)
+                    OR (c.sub_2_price::numeric > 0 AND c.sub_2_price::numeric < 'Infinity' AND c.sub_2_time::bigint > 0)
+                    OR (c.sub_3_price::numeric > 0 AND c.sub_3_price::numeric < 'Infinity' AND c.sub_3_time::bigint > 0)
                 ) IS NOT TRUE THEN 'it has no tier with a price and a number of days'
             END AS problem,
             b.id AS broadcast_id,
@@ -1413,8 +1555,8 @@ AS $$
         u.email::text,
         coalesce(u.email_verified::boolean, FALSE),
         coalesce(u.is_active::boolean, FALSE),
-        u.created_at::timestamptz,
-        u.last_login::timestamptz,
+        broadcast.finite(u.created_at),
+        broadcast.finite(u.last_login),
         EXISTS (SELECT FROM broadcast.operators AS o WHERE o.user_id = u.user_id)
     FROM public.registered_users AS u
     WHERE u.user_id = user_of_id.user_id;

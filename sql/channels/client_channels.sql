@@ -36,17 +36,19 @@ AS $$
             c.closed_channel_description::text AS closed_channel_description,
             c.closed_channel_donation_message::text AS closed_channel_donation_message,
             num_nonnulls(c.sub_1_price, c.sub_2_price, c.sub_3_price) AS tier_count,
-            nullif(c.sub_1_price::numeric, 'NaN') AS sub_1_price,
+            CASE WHEN abs(c.sub_1_price::numeric) < 'Infinity' THEN c.sub_1_price::numeric END AS sub_1_price,
             c.sub_1_time::bigint AS sub_1_time,
-            nullif(c.sub_2_price::numeric, 'NaN') AS sub_2_price,
+            CASE WHEN abs(c.sub_2_price::numeric) < 'Infinity' THEN c.sub_2_price::numeric END AS sub_2_price,
             c.sub_2_time::bigint AS sub_2_time,
-            nullif(c.sub_3_price::numeric, 'NaN') AS sub_3_price,
+            CASE WHEN abs(c.sub_3_price::numeric) < 'Infinity' THEN c.sub_3_price::numeric END AS sub_3_price,
             c.sub_3_time::bigint AS sub_3_time,
             c.client_wallet_address::text AS client_wallet_address,
             c.client_payout_currency::text AS client_payout_currency,
             c.client_payout_network::text AS client_payout_network,
             c.payout_strategy::text AS payout_strategy,
-            nullif(c.payout_threshold_usd::numeric, 'NaN') AS payout_threshold_usd,
+            CASE
+                WHEN abs(c.payout_threshold_usd::numeric) < 'Infinity' THEN c.payout_threshold_usd::numeric
+            END AS payout_threshold_usd,
             -- A column that some copies have: what has come together for the next payout.
             CASE
                 WHEN jsonb_typeof(to_jsonb(c) -> 'accumulated_amount') = 'number' THEN to_jsonb(c) -> 'accumulated_amount'
@@ -60,9 +62,9 @@ AS $$
             CASE
                 WHEN btrim(c.closed_channel_donation_message::text) <> '' IS NOT TRUE THEN 'it has no donation message'
                 WHEN (
-                    (nullif(c.sub_1_price::numeric, 'NaN') > 0 AND c.sub_1_time::bigint > 0)
-                    OR (nullif(c.sub_2_price::numeric, 'NaN') > 0 AND c.sub_2_time::bigint > 0)
-                    OR (nullif(c.sub_3_price::numeric, 'NaN') > 0 AND c.sub_3_time::bigint > 0)
+                    (c.sub_1_price::numeric > 0 AND c.sub_1_price::numeric < 'Infinity' AND c.sub_1_time::bigint > 0)
+                    OR (c.sub_2_price::numeric > 0 AND c.sub_2_price::numeric < 'Infinity' AND c.sub_2_time::bigint > 0)
+                    OR (c.sub_3_price::numeric > 0 AND c.sub_3_price::numeric < 'Infinity' AND c.sub_3_time::bigint > 0)
                 ) IS NOT TRUE THEN 'it has no tier with a price and a number of days'
             END AS problem,
             b.id AS broadcast_id,

@@ -6,7 +6,8 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF to_regclass('public.currency_to_network') IS NULL THEN
+    -- Another service's table: what may not be read is no list.
+    IF has_table_privilege(to_regclass('public.currency_to_network'), 'SELECT') IS NOT TRUE THEN
         RETURN;
     END IF;
     -- By way of JSON: the columns have any types, and those of the names may be missing.
@@ -24,5 +25,5 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.currency_network_pairs() IS
-'The pairs of the platform''s table currency_to_network, a missing name being the code; no rows where the table is not there.';
+'The pairs of the platform''s table currency_to_network, a missing name being the code; no rows where it is not there.';
 REVOKE ALL ON FUNCTION broadcast.currency_network_pairs() FROM public;

@@ -21,8 +21,8 @@ AS $$
         u.email::text,
         coalesce(u.email_verified::boolean, FALSE),
         coalesce(u.is_active::boolean, FALSE),
-        u.created_at::timestamptz,
-        u.last_login::timestamptz,
+        broadcast.finite(u.created_at),
+        broadcast.finite(u.last_login),
         EXISTS (SELECT FROM broadcast.operators AS o WHERE o.user_id = u.user_id)
     FROM public.registered_users AS u
     WHERE u.user_id = user_of_id.user_id;

@@ -1,6 +1,6 @@
 """Which currencies and networks go together: from the platform's table, else the two enums, else what channels use."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -75,6 +75,17 @@ def test_a_table_without_names_shows_the_codes(anonymous: httpx.Client, owner_co
     owner_conn.execute(TABLE)
     owner_conn.execute("ALTER TABLE public.currency_to_network DROP currency_name, DROP network_name")
     assert mappings(anonymous)["networks_with_names"] == {"ETH": "ETH", "TRX": "TRX"}
+
+
+def test_a_table_that_may_not_be_read_is_no_list(
+    anonymous: httpx.Client, person: Person, owner_conn: Conn, world: World, superuser: Callable[[str], str]
+) -> None:
+    owner_conn.execute(TABLE)
+    with psycopg.connect(superuser(world.database), autocommit=True) as conn:
+        conn.execute("ALTER TABLE public.currency_to_network OWNER TO CURRENT_USER")
+        conn.execute("REVOKE ALL ON public.currency_to_network FROM PUBLIC")
+    assert mappings(anonymous)["currency_to_networks"] == {}
+    assert person.register(client_payout_currency="XMR").status_code == 201
 
 
 def test_without_it_the_enums_are(anonymous: httpx.Client, owner_conn: Conn) -> None:

@@ -104,6 +104,64 @@ def test_a_channel_without_a_tier_says_why_it_is_not_advertised(person: Person, 
     assert channel["problem"] == "it has no tier with a price and a number of days"
 
 
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "10000-01-01", "0044-03-15 BC"])
+def test_moments_that_no_client_can_show_are_null(
+    world: World, new_person: Callable[..., Person], owner_conn: Conn, moment: str
+) -> None:
+    person = new_person()
+    visitor = Visitor.signed_in(world.base_url, person)
+    registered = person.register().json()
+    for table, column in (
+        ("registered_users", "user_id"),
+        ("main_clients_database", "client_id"),
+        ("broadcast_manager", "client_id"),
+    ):
+        times = [
+            name
+            for name, _ in owner_conn.execute(
+                "SELECT a.attname, a.attnum FROM pg_attribute AS a WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0"
+                " AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype) ORDER BY a.attnum",
+                [f"public.{table}"],
+            )
+        ]
+        owner_conn.execute(
+            sql.SQL("UPDATE {} SET {} WHERE {} = {}").format(
+                sql.Identifier("public", table),
+                sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(name), moment) for name in times),
+                sql.Identifier(column),
+                person.user_id,
+            )
+        )
+    path = f"/api/channels/{registered['channel_id']}"
+    for answer in (
+        person.http.get("/api/channels"),
+        person.http.get(path),
+        person.http.get("/api/auth/me"),
+        person.http.get(f"/api/broadcast/status/{registered['broadcast_id']}"),
+        visitor.http.get("/"),
+    ):
+        assert answer.status_code == 200, answer.text
+    assert person.http.get(path).json()["next_send_time"] is None
+    visitor.http.close()
+
+
+@pytest.mark.parametrize("price", ["NaN", "Infinity"])
+def test_a_price_that_is_no_number_is_null_and_said(
+    person: Person, base_url: str, owner_conn: Conn, price: str
+) -> None:
+    visitor = Visitor.signed_in(base_url, person)
+    person.register(tier_count=1, sub_2_price=..., sub_2_time=...)
+    owner_conn.execute("ALTER TABLE public.main_clients_database ALTER sub_1_price TYPE numeric")
+    owner_conn.execute(
+        "UPDATE public.main_clients_database SET sub_1_price = %s WHERE client_id = %s", [price, person.user_id]
+    )
+    (channel,) = person.http.get("/api/channels").json()["channels"]
+    assert channel["sub_1_price"] is None
+    assert channel["problem"] == "it has no tier with a price and a number of days"
+    assert "it has no tier with a price" in visitor.http.get("/").text
+    visitor.http.close()
+
+
 def test_a_user_whose_password_is_null_can_not_sign_in(person: Person, owner_conn: Conn) -> None:
     owner_conn.execute("ALTER TABLE public.registered_users ALTER password_hash DROP NOT NULL")
     owner_conn.execute("UPDATE public.registered_users SET password_hash = NULL WHERE user_id = %s", [person.user_id])

@@ -70,10 +70,8 @@ def test_quoted_cookies_are_never_unquoted(
 
 def test_a_head_that_is_too_large_is_not_looked_at() -> None:
     class Untouched(bytes):
-        def split(self, *_: Any) -> Any:
-            raise AssertionError("a header's value was parsed")
-
-        decode = strip = split
+        def __getattribute__(self, name: str) -> Any:
+            raise AssertionError(f"{name}() of a header's value was called")
 
     async def answer(request: Request, error: Exception) -> Any:
         assert request.headers.raw == []

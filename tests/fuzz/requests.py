@@ -49,6 +49,17 @@ def _header(name: str, part: str, before: str = "", after: str = "") -> Callable
     return lambda size: Request(headers={name: before + _times(part, size) + after})
 
 
+def _file(name: str, part: str, before: str = "") -> Callable[[int], Request]:
+    return lambda size: Request(path="/static/dashboard.js", headers={name: before + _times(part, size)})
+
+
+def _ranges(size: int, step: int) -> Request:
+    numbers = list(range(0, size // 8))[::step]
+    return Request(
+        path="/static/dashboard.js", headers={"range": "bytes=" + ",".join(f"{n}-{n}" for n in numbers)[:size]}
+    )
+
+
 def _form(part: str, before: str = "") -> Callable[[int], Request]:
     return lambda size: Request("POST", "/login", headers=_FORM, body=(before + _times(part, size)).encode())
 
@@ -85,6 +96,13 @@ GROWING: dict[str, tuple[int, Callable[[int], Request]]] = {
     "request id": (_HEAD, _header("x-request-id", "x")),
     "origin": (_HEAD, _header("origin", "[", "https://")),
     "content type": (_HEAD, _header("content-type", ";a=b", "application/json")),
+    "ranges": (_HEAD, _file("range", "0-,", "bytes=")),
+    "ranges in order": (_HEAD, lambda size: _ranges(size, 1)),
+    "ranges in reverse": (_HEAD, lambda size: _ranges(size, -1)),
+    "tags": (_HEAD, _file("if-none-match", 'W/"a", ')),
+    "date": (_HEAD, _file("if-modified-since", "Mon, 01 Jan ")),
+    "date, brackets": (_HEAD, _file("if-modified-since", "(")),
+    "if range": (_HEAD, _file("if-range", '"')),
     "path": (_TARGET, lambda size: Request(path="/api/channels/" + "1" * size)),
     "path, slashes": (_TARGET, lambda size: Request(path="/" * size)),
     "query": (_TARGET, lambda size: Request(query=_times("a=b&", size))),
@@ -124,7 +142,7 @@ class Requests:
 
     async def send(self, request: Request) -> int:
         """The status of the answer."""
-        status = 0
+        status, received = 0, asyncio.Event()
         scope: Any = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -142,6 +160,10 @@ class Requests:
         }
 
         async def receive() -> Message:
+            if received.is_set():
+                # As of a client that waits for the answer.
+                await asyncio.Event().wait()
+            received.set()
             return {"type": "http.request", "body": request.body, "more_body": False}
 
         async def note(message: Message) -> None:

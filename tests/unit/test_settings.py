@@ -31,7 +31,7 @@ def test_no_secret_is_shown() -> None:
 
 
 def test_origins_are_separated_by_commas(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("CORS_ORIGINS", " https://a.example.org/, http://localhost:3000 ,")
+    environment.setenv("CORS_ORIGINS", " https://A.example.org/, http://localhost:3000 ,")
     assert read_settings().cors_origins == ["https://a.example.org", "http://localhost:3000"]
 
 
@@ -47,6 +47,9 @@ def test_origins_are_separated_by_commas(environment: pytest.MonkeyPatch) -> Non
         ("CORS_ORIGINS", "front.example.org", "CORS_ORIGINS: give origins"),
         ("CORS_ORIGINS", "*", "CORS_ORIGINS: \\* would let every page call"),
         ("CORS_ORIGINS", "https://front.example.org, *", "name the origins"),
+        ("CORS_ORIGINS", "https://*.example.org", "name the origins"),
+        ("CORS_ORIGINS", "https://front.example.org/app", "CORS_ORIGINS: give origins"),
+        ("CORS_ORIGINS", "null", "CORS_ORIGINS: give origins"),
         ("LOGIN_LIMIT_PER_USERNAME", "often", "a login limit is written as in"),
         ("POOL_MAX_SIZE", "0", "POOL_MAX_SIZE: "),
         ("POOL_TIMEOUT", "soon", "POOL_TIMEOUT: "),

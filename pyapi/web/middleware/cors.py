@@ -19,7 +19,7 @@ class Cors(CORSMiddleware):
             allow_origins=origins,
             allow_credentials=True,
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            allow_headers=["*"],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
 

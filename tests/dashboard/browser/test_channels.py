@@ -77,6 +77,23 @@ def test_what_a_choice_makes_needless_is_hidden(page: Page) -> None:
         expect(page.get_by_label(shown)).to_be_visible()
 
 
+def test_currency_and_network_offer_what_goes_together(page: Page, owner_conn: Conn) -> None:
+    owner_conn.execute(
+        "CREATE TABLE public.currency_to_network (currency, network) AS"
+        " VALUES ('USDT', 'ETH'), ('USDT', 'TRX'), ('BTC', 'BTC')"
+    )
+    page.goto("/channels/new")
+    offered = "(id) => [...document.getElementById(id).options].filter((o) => !o.disabled).map((o) => o.value)"
+    assert page.evaluate(offered, "networks") == ["BTC", "ETH", "TRX"]
+    page.get_by_label("Payout currency").fill("USDT")
+    assert page.evaluate(offered, "networks") == ["ETH", "TRX"]
+    page.get_by_label("Payout network").fill("BTC")
+    assert page.evaluate(offered, "currencies") == ["BTC"]
+    # Half a word is in no pair, and hides nothing.
+    page.get_by_label("Payout currency").fill("US")
+    assert page.evaluate(offered, "networks") == ["BTC", "ETH", "TRX"]
+
+
 def test_edit_keeps_the_broadcast_id(page: Page, person: Person, owner_conn: Conn) -> None:
     pair = add_channel(owner_conn, person.user_id)
     before = broadcast_id(owner_conn, pair)
