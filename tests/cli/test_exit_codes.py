@@ -143,7 +143,7 @@ def test_80_columns_hold_what_verify_and_doctor_find_with_every_id_whole(misfit:
     assert code == 1
     # A name that is longer than a line stays whole.
     assert [line for line in lines if len(line) > 80 and " " in line.strip()] == []
-    assert [line for line in lines if "broadcast_manager_pair_key" in line]
+    assert [line for line in lines if "main_clients_database_pair_fkey" in line]
 
 
 def test_80_columns_hold_what_backfill_lists_with_every_id_whole(misfit: tuple[str, str, str, str]) -> None:

@@ -69,6 +69,17 @@ def test_cli_database_may_be_an_option(run: Run, database: str, command: str, pl
     assert run("postgresql://nobody@127.0.0.1:1/nowhere", *arguments).code == 0
 
 
+@pytest.mark.parametrize("command", ["worker", "send-due"])
+def test_cli_database_as_an_option_goes_before_that_of_workers(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("WORKER_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "123456:made-up-for-this-test")
+    outcome = run(None, command, "--database-url", "mysql://somewhere/db")
+    assert outcome.code == 2
+    assert "must begin with postgresql://" in outcome.err
+
+
 def test_cli_every_command_takes_the_database_as_an_option() -> None:
     group: Any = typer.main.get_command(app)
     for name, command in group.commands.items():
