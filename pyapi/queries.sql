@@ -552,14 +552,15 @@ FROM (
 ) AS w
 CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS p (pid)
 CROSS JOIN LATERAL (
-    SELECT format(
-        'pid %%s (%%s, %%s, %%s) since %%s', a.pid, a.usename, coalesce(nullif(a.application_name, ''), '?'), a.state, a.xact_start
+    SELECT concat(
+        'pid ', a.pid, ' (', a.usename, ', ', coalesce(nullif(a.application_name, ''), '?'), ', ', a.state,
+        ') since ', a.xact_start
     ) AS blocker
     FROM pg_stat_activity AS a
     WHERE a.pid = p.pid
     UNION ALL
     -- A prepared transaction has no process.
-    SELECT format('the prepared transaction %%L of %%s since %%s', x.gid, x.owner, x.prepared)
+    SELECT concat('the prepared transaction ', quote_literal(x.gid), ' of ', x.owner, ' since ', x.prepared)
     FROM pg_prepared_xacts AS x
     WHERE p.pid = 0 AND x.database = current_database()
 ) AS b;
