@@ -36,10 +36,9 @@ def report(
             last = v
             together.clear()
     worst_first = sorted(counts, key=lambda name: (severities[name], name))
-    for together in (held.get(name) for name in worst_first):
-        if together:
-            yield _section(together, last, width)
-            last = together[-1]
+    for left in (held[name] for name in worst_first if held.get(name)):
+        yield _section(left, last, width)
+        last = left[-1]
     if counts:
         yield _summary([(name, counts[name]) for name in worst_first], examples, width)
 

@@ -1,6 +1,6 @@
 """What breaks the rule in a database right now. The query lies in sql/checks and, once upgraded, in a view, too."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -36,7 +36,7 @@ def find_violations(conn: psycopg.Connection[Any]) -> list[Violation]:
     return list(stream_violations(conn))
 
 
-def stream_violations(conn: psycopg.Connection[Any], checks: Collection[str] = ()) -> Iterator[Violation]:
+def stream_violations(conn: psycopg.Connection[Any], checks: Collection[str] = ()) -> Generator[Violation, None, None]:
     """Everything that breaks the rule, as it is found; nothing when each channel has exactly one broadcast row.
 
     The rows come by a cursor of the server's, in one transaction, which ends with the iteration. The query runs from
