@@ -10,11 +10,26 @@ WHERE
     AND b.closed_channel_id = %(closed_channel_id)s;
 
 -- name: channel_columns
--- What INSERT does not tell when it refuses a channel: the first column that can't take its value, and of which column
--- each check is. One JSON text. Nothing here fails where the value of a column is wrong.
+-- What INSERT does not tell when it refuses a channel: what each column can take, and of which column each check is.
+-- One JSON text.
 SELECT
     CAST(json_build_object(
-        'misfit', (array_agg(f.column_name ORDER BY f.position) FILTER (WHERE NOT f.fits))[1],
+        'columns', (
+            SELECT json_object_agg(
+                a.attname,
+                json_build_object(
+                    'type', t.typname,
+                    'octets', t.typlen,
+                    'modifier', CASE WHEN own.typtype = 'd' THEN own.typtypmod ELSE a.atttypmod END,
+                    'labels', (SELECT json_agg(e.enumlabel) FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = t.oid)
+                )
+            )
+            FROM pg_catalog.pg_attribute AS a
+            INNER JOIN pg_catalog.pg_type AS own ON a.atttypid = own.oid
+            INNER JOIN pg_catalog.pg_type AS t
+                ON t.oid = CASE WHEN own.typtype = 'd' THEN own.typbasetype ELSE own.oid END
+            WHERE a.attrelid = to_regclass('public.main_clients_database') AND a.attnum > 0 AND NOT a.attisdropped
+        ),
         'checks', (
             SELECT json_object_agg(k.conname, a.attname)
             FROM pg_catalog.pg_constraint AS k
@@ -23,53 +38,7 @@ SELECT
                 k.conrelid = to_regclass('public.main_clients_database')
                 AND k.contype = 'c' AND cardinality(k.conkey) = 1
         )
-    ) AS text)
-FROM (
-    SELECT
-        c.column_name,
-        c.position,
-        CASE
-            WHEN c.typtype = 'e'
-                THEN EXISTS (
-                    SELECT FROM pg_catalog.pg_enum AS e
-                    WHERE e.enumtypid = c.type_oid AND e.enumlabel = c.value
-                )
-            WHEN c.typname IN ('varchar', 'bpchar')
-                THEN c.typmod < 4 OR char_length(rtrim(c.value, ' ')) <= c.typmod - 4
-            WHEN c.typname IN ('int2', 'int4', 'int8')
-                THEN CASE
-                    WHEN c.value ~ '^ *[-+]?[0-9]{1,40} *$'
-                        THEN CAST(c.value AS numeric) BETWEEN -power(2.0, 8 * c.typlen - 1) AND power(2.0, 8 * c.typlen - 1) - 1
-                    ELSE FALSE
-                END
-            WHEN c.typname = 'numeric'
-                THEN CASE
-                    WHEN lower(c.value) = 'nan' THEN TRUE
-                    WHEN c.value ~ '^ *[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]{1,4})? *$'
-                        THEN c.typmod < 4 OR abs(round(CAST(c.value AS numeric), (c.typmod - 4) & 65535))
-                            < power(10.0, ((c.typmod - 4) >> 16) - ((c.typmod - 4) & 65535))
-                    ELSE FALSE
-                END
-            WHEN c.typname = 'uuid' THEN c.value ~* '^[{]?([0-9a-f]{4}-?){7}[0-9a-f]{4}[}]?$'
-            ELSE TRUE
-        END AS fits
-    FROM (
-        SELECT
-            a.attname AS column_name,
-            a.attnum AS position,
-            t.oid AS type_oid,
-            t.typname,
-            t.typtype,
-            t.typlen,
-            v.value,
-            CASE WHEN own.typtype = 'd' THEN own.typtypmod ELSE a.atttypmod END AS typmod
-        FROM pg_catalog.pg_attribute AS a
-        INNER JOIN pg_catalog.pg_type AS own ON a.atttypid = own.oid
-        INNER JOIN pg_catalog.pg_type AS t ON t.oid = CASE WHEN own.typtype = 'd' THEN own.typbasetype ELSE own.oid END
-        INNER JOIN json_each_text(CAST(%(channel)s AS json)) AS v ON a.attname = v.key
-        WHERE a.attrelid = to_regclass('public.main_clients_database') AND v.value IS NOT NULL
-    ) AS c
-) AS f;
+    ) AS text);
 
 -- name: insert_channel
 -- Inserts one channel from a JSON object; each value takes the type that its column has in this database,

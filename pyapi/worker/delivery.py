@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, TypeVar, get_args
 from uuid import UUID
 
+import psycopg
 import structlog
 from psycopg.rows import class_row
 from structlog.contextvars import bind_contextvars
@@ -55,10 +56,15 @@ _OUTCOME_LOGS = {
     "failed": (logging.WARNING, "broadcast.failed"),
     "switched_off": (logging.WARNING, "broadcast.switched_off"),
     "lost": (logging.WARNING, "broadcast.lost"),
+    "database_error": (logging.ERROR, "broadcast.set_aside"),
 }
 
 log = structlog.get_logger()
 _T = TypeVar("_T")
+
+
+class NotSendable(Exception):
+    """What the database holds makes no message; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,8 @@ class Delivered:
 
     Args:
         broadcast_id: of which broadcast.
-        outcome: sent, unknown, failed, switched_off, released, channel_gone or lost, by finish_broadcast().
+        outcome: sent, unknown, failed, switched_off, released, channel_gone or lost, by finish_broadcast();
+            database_error where the database did not let it be sent, by set_aside().
         error: the last thing that went wrong, as a sentence; None where nothing did.
     """
 
@@ -87,25 +94,31 @@ class Delivered:
 
 
 @dataclass(frozen=True)
-class IntendedPart:
-    """A row of intend_part(): the channel as it is now, and when to send; wait_seconds by the database's clock."""
+class ChannelToSend:
+    """A row of channel_to_send(): the channel as it is now."""
 
-    attempt: int
-    send_at: Any
-    chat_id: str
     open_channel_id: str
     open_channel_title: str | None
     open_channel_description: str | None
     closed_channel_id: str
     closed_channel_title: str | None
     closed_channel_description: str | None
-    closed_channel_donation_message: str
-    sub_1_price: Decimal
-    sub_1_time: int
+    closed_channel_donation_message: str | None
+    sub_1_price: Decimal | None
+    sub_1_time: int | None
     sub_2_price: Decimal | None
     sub_2_time: int | None
     sub_3_price: Decimal | None
     sub_3_time: int | None
+
+
+@dataclass(frozen=True)
+class IntendedPart(ChannelToSend):
+    """A row of intend_part(): the channel as it is now, and when to send; wait_seconds by the database's clock."""
+
+    attempt: int
+    send_at: Any
+    chat_id: str
     wait_seconds: float
     lease_seconds: float
 
@@ -134,7 +147,7 @@ async def deliver(context: WorkerContext, claim: Claim) -> Delivered:
     Run it in a task of its own: all its log lines carry the delivery's ids from now on.
 
     Raises:
-        psycopg.Error: the database refused for another reason than being unreachable; the lease ends the claim.
+        psycopg.Error: the database does not even let it be set aside; the lease ends the claim.
     """
     began = time.monotonic()
     bind_contextvars(
@@ -143,7 +156,10 @@ async def deliver(context: WorkerContext, claim: Claim) -> Delivered:
     log.info("broadcast.claimed", worker=claim.worker)
     last: Refusal | None = None
     error: str | None = None
+    trouble: str | None = None
     try:
+        # Before the earlier messages are deleted it must be known that new ones can be made.
+        await _check_sendable(context, claim)
         blocked_by = await _delete_earlier(context, claim)
         for part in get_args(Part):
             refused = await _send_part(context, claim, part, blocked_by)
@@ -155,19 +171,60 @@ async def deliver(context: WorkerContext, claim: Claim) -> Delivered:
         # finish_broadcast() makes a part that is still intended unknown.
         error = "The database was away."
         log.warning("delivery.interrupted", reason=type(away).__name__)
+    except (psycopg.Error, NotSendable) as refusal:
+        trouble = _said_by_database(refusal)
     # Telegram does not answer: getMe must succeed before anything else is sent.
     if last and last.kind in (NETWORK, UNEXPECTED):
         context.unreachable = True
     if last and last.kind is UNAUTHORIZED:
         context.token_refused = True
         context.stopping.set()
-    rows = await _call_until_answered(context, "finish_broadcast", delivery_id=claim.delivery_id, worker=claim.worker)
-    outcome = str(rows[0][0])
+    outcome, trouble = await _end_claim(context, claim, trouble)
     CLAIMS_ENDED.labels(outcome).inc()
     level, event = _OUTCOME_LOGS[outcome]
     code = last.kind.code if last else None
+    if trouble:
+        log.error("delivery.refused", description=trouble)
     log.log(level, event, action="deliver", code=code, duration_ms=milliseconds_since(began))
-    return Delivered(claim.broadcast_id, outcome, error)
+    return Delivered(claim.broadcast_id, outcome, trouble or error)
+
+
+async def _end_claim(context: WorkerContext, claim: Claim, trouble: str | None) -> tuple[str, str | None]:
+    """How the claim ended, and what the database said where it does not let it be sent."""
+    about: dict[str, Any] = {"delivery_id": claim.delivery_id, "worker": claim.worker}
+    if trouble is None:
+        try:
+            rows = await _call_until_answered(context, "finish_broadcast", **about)
+            return str(rows[0][0]), None
+        except psycopg.Error as refusal:
+            trouble = _said_by_database(refusal)
+    rows = await _call_until_answered(context, "set_aside", reason=trouble, **about)
+    return str(rows[0][0]), trouble
+
+
+def _said_by_database(refusal: Exception) -> str:
+    if isinstance(refusal, psycopg.Error) and refusal.sqlstate:
+        return f"{refusal.sqlstate} {refusal.diag.message_primary}"
+    return str(refusal)
+
+
+async def _check_sendable(context: WorkerContext, claim: Claim) -> None:
+    """See that the messages can be made.
+
+    Raises:
+        NotSendable: they can not.
+        psycopg.Error: the channel can not be read.
+    """
+    async with connection(context.pool) as conn, conn.cursor(row_factory=class_row(ChannelToSend)) as cursor:
+        await cursor.execute(QUERIES["channel_to_send"], {"delivery_id": claim.delivery_id})
+        channel = await cursor.fetchone()
+    if channel is None:
+        raise NotSendable("no channel has this broadcast's pair")
+    try:
+        for message in broadcast_messages(channel):
+            str(message.html)
+    except Exception as error:
+        raise NotSendable(f"its messages can not be made ({type(error).__name__})") from error
 
 
 async def _delete_earlier(context: WorkerContext, claim: Claim) -> Refusal | None:

@@ -1,5 +1,6 @@
 """Requests to Telegram by python-telegram-bot: no repetition of its own, and every failure as a Refusal."""
 
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,8 @@ from telegram.request import HTTPXRequest
 
 from pyapi.channels.messages import Message, deep_link
 from pyapi.worker.settings import WorkerSettings
-from pyapi.worker.telegram_errors import NETWORK, NO_ANSWER, UNEXPECTED, Refusal, refusal
+from pyapi.worker.telegram_answer import MOST_BYTES, read_answer
+from pyapi.worker.telegram_errors import NETWORK, NO_ANSWER, UNEXPECTED, Refusal
 
 # After these errors nothing was sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
@@ -29,16 +31,49 @@ class RequestRefused(TelegramError):
 
 
 class _Request(HTTPXRequest):
-    # The library's error classes keep neither the status nor whether anything was sent, so the answer is judged here.
-    async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+    # The library's error classes keep neither the status nor whether anything was sent, and it believes whatever an
+    # answer holds: so the answer is judged here, and the library gets of it what was found to be right.
+    async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        method = url.rpartition("/")[2]
         try:
-            status, body = await super().do_request(*args, **kwargs)
+            status, body = await super().do_request(url, *args, **kwargs)
         except NetworkError as error:
             kind = NETWORK if isinstance(error.__cause__, _NOT_SENT) else NO_ANSWER
             raise RequestRefused(Refusal(kind)) from error
-        if not 200 <= status <= 299:
-            raise RequestRefused(refusal(status, body))
-        return status, body
+        answer = read_answer(method, status, body)
+        if isinstance(answer, Refusal):
+            raise RequestRefused(answer)
+        result = {
+            "sendMessage": {"message_id": answer, "date": 0, "chat": {"id": 0, "type": "channel"}},
+            "getMe": {"id": 0, "is_bot": True, "first_name": "", "username": answer},
+        }.get(method, answer)
+        return 200, json.dumps({"ok": True, "result": result}).encode()
+
+
+class _Limited(httpx.AsyncByteStream):
+    """A body that is read up to the limit."""
+
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._stream:
+            size += len(chunk)
+            if size > MOST_BYTES:
+                raise RequestRefused(Refusal(UNEXPECTED))
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _limit_body(response: httpx.Response) -> None:
+    # Nobody asked for it, and a small body can be unpacked to a large one.
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise RequestRefused(Refusal(UNEXPECTED))
+    if isinstance(response.stream, httpx.AsyncByteStream):
+        response.stream = _Limited(response.stream)
 
 
 @asynccontextmanager
@@ -54,6 +89,7 @@ async def telegram_bot(settings: WorkerSettings) -> AsyncIterator[Bot]:
         pool_timeout=seconds / 3,
         write_timeout=seconds,
         read_timeout=seconds,
+        httpx_kwargs={"headers": {"Accept-Encoding": "identity"}, "event_hooks": {"response": [_limit_body]}},
     )
     bot = Bot(
         settings.telegram_bot_token.get_secret_value(),

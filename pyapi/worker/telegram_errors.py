@@ -4,7 +4,6 @@ Telegram tells its 400s apart by their text only, and promises none of the texts
 server (github.com/tdlib/telegram-bot-api) says. Whatever is not found falls to the last line of its status.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +34,8 @@ CHAT_NOT_FOUND = Kind("chat_not_found", "Telegram knows no such chat. Check the 
 NO_RIGHTS = Kind("no_rights", "The bot may not post here. Make it an administrator who may post messages.")
 MESSAGE_GONE = Kind("message_gone", "The message was deleted already.")
 MESSAGE_KEPT = Kind("message_kept", "Telegram does not let the bot delete the old message any more.")
+# In an answer's parameters, and not in its text, stands the new id.
+MIGRATED = Kind("migrated", "The group became a supergroup, which has another id.")
 BAD_REQUEST = Kind("bad_request", "Telegram refused the message.")
 UNAUTHORIZED = Kind(
     "unauthorized", "Telegram does not accept the bot's token: an operator must set TELEGRAM_BOT_TOKEN anew."
@@ -69,9 +70,6 @@ TABLE: tuple[tuple[int, int, str, Kind], ...] = (
     (0, 999, "", UNEXPECTED),
 )
 
-# Where a 429 does not say for how long: seconds.
-_RETRY_AFTER = 5
-
 
 @dataclass(frozen=True)
 class Refusal:
@@ -81,39 +79,19 @@ class Refusal:
         kind: which line of the table.
         retry_after: seconds to wait for, where Telegram asks for it.
         description: what Telegram said; it repeats nothing of the token.
+        moved_to: the new id of a group that became a supergroup.
     """
 
     kind: Kind
     retry_after: int | None = None
     description: str | None = None
+    moved_to: int | None = None
 
     def sentence(self, part: Part) -> str:
         """What people are told of it: which channel, what was wrong, what Telegram said."""
         said = f" (Telegram: {self.description})" if self.description else ""
-        return f"{_CHANNEL[part]}: {self.kind.sentence}{said}"
-
-
-def refusal(status: int, body: bytes) -> Refusal:
-    """What an answer other than 2xx means.
-
-    Args:
-        status: HTTP's.
-        body: as it came; Telegram's is a JSON object with ok: false, the status as error_code and a description.
-    """
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict) or answer.get("ok") is not False or answer.get("error_code") != status:
-        # A proxy on the way refuses with the same numbers; the gateway before Telegram has none but these.
-        return Refusal(SERVER_ERROR if 500 <= status <= 599 else UNEXPECTED)
-    description = str(answer.get("description") or "")
-    kind = kind_of(status, description)
-    if kind is not RATE_LIMITED:
-        return Refusal(kind, None, description[:200] or None)
-    parameters = answer.get("parameters")
-    asked = parameters.get("retry_after") if isinstance(parameters, dict) else None
-    return Refusal(kind, asked if isinstance(asked, int) and asked > 0 else _RETRY_AFTER, description[:200] or None)
+        to_do = f" Edit the channel: its id is {self.moved_to} now." if self.moved_to else ""
+        return f"{_CHANNEL[part]}: {self.kind.sentence}{to_do}{said}"
 
 
 def kind_of(status: int, description: str) -> Kind:

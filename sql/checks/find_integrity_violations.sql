@@ -255,6 +255,58 @@ key_broken AS (
     FROM key_found AS f
 ),
 
+-- What functions read and write beside the keys: a category of pg_type says which casts there are.
+columns_wanted (table_name, category, column_names) AS (
+    VALUES
+    (
+        'broadcast_manager', 'D', ARRAY[
+            'last_sent_time', 'next_send_time', 'last_manual_trigger_time', 'last_error_time',
+            'last_open_message_sent_at', 'last_closed_message_sent_at', 'created_at', 'updated_at'
+        ]
+    ),
+    (
+        'broadcast_manager', 'N', ARRAY[
+            'manual_trigger_count', 'total_broadcasts', 'successful_broadcasts', 'failed_broadcasts',
+            'consecutive_failures', 'last_open_message_id', 'last_closed_message_id'
+        ]
+    ),
+    ('broadcast_manager', 'B', ARRAY['is_active']),
+    ('broadcast_manager', NULL, ARRAY['broadcast_status', 'last_error_message']),
+    (
+        'main_clients_database', 'N', ARRAY[
+            'sub_1_price', 'sub_1_time', 'sub_2_price', 'sub_2_time', 'sub_3_price', 'sub_3_time'
+        ]
+    ),
+    (
+        'main_clients_database', NULL, ARRAY[
+            'open_channel_title', 'open_channel_description', 'closed_channel_title', 'closed_channel_description',
+            'closed_channel_donation_message'
+        ]
+    )
+),
+
+columns_wrong AS (
+    SELECT
+        w.table_name,
+        CASE WHEN a.attnum IS NULL THEN 'column_missing' ELSE 'column_type' END AS check_name,
+        CASE
+            WHEN a.attnum IS NULL THEN format('Column %s of %s is not there.', n.column_name, w.table_name)
+            ELSE format(
+                'Column %s of %s is of type %s, which is no %s.', n.column_name, w.table_name, t.typname,
+                CASE w.category WHEN 'D' THEN 'time' WHEN 'N' THEN 'number' ELSE 'boolean' END
+            )
+        END AS detail
+    FROM columns_wanted AS w
+    CROSS JOIN unnest(w.column_names) AS n (column_name)
+    LEFT JOIN pg_catalog.pg_attribute AS a
+        ON a.attrelid = to_regclass('public.' || w.table_name) AND n.column_name = a.attname AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_type AS t ON a.atttypid = t.oid
+    -- Before the upgrade, which adds what old copies lack, nothing needs them.
+    WHERE
+        to_regclass('broadcast.deliveries') IS NOT NULL
+        AND (a.attnum IS NULL OR t.typcategory <> w.category)
+),
+
 -- What a key points at must be unique by exactly its columns; that pairs are unique can be implied.
 structure_found AS (
     SELECT
@@ -328,6 +380,12 @@ structure_found AS (
         a.attrelid IN (to_regclass('public.main_clients_database'), to_regclass('public.broadcast_manager'))
         AND a.attname IN ('client_id', 'open_channel_id', 'closed_channel_id')
         AND NOT a.attnotnull
+    UNION ALL
+    SELECT
+        w.check_name,
+        w.detail,
+        'Bring it back as sql/tables/' || w.table_name || '.sql has it; without it broadcasts can not be sent.'
+    FROM columns_wrong AS w
 )
 
 SELECT
@@ -343,7 +401,7 @@ FROM rows_found AS r
 UNION ALL
 SELECT
     s.check_name,
-    CASE WHEN s.check_name IN ('key_not_validated', 'index_invalid') THEN 'warning' ELSE 'error' END AS severity,
+    CASE WHEN s.check_name IN ('key_not_validated', 'index_invalid', 'column_missing', 'column_type') THEN 'warning' ELSE 'error' END AS severity,
     NULL,
     NULL,
     NULL,

@@ -60,7 +60,7 @@ AS $$
         'channel_without_broadcast', 'broadcast_without_channel', 'owner_mismatch',
         'duplicate_broadcast', 'duplicate_channel',
         'trigger_missing', 'trigger_disabled', 'trigger_replica_only', 'key_missing', 'key_wrong', 'key_not_enforced',
-        'key_not_validated', 'key_trigger_disabled', 'unique_key_missing', 'index_invalid', 'column_nullable'
+        'key_not_validated', 'key_trigger_disabled', 'unique_key_missing', 'index_invalid', 'column_nullable', 'column_missing', 'column_type'
     ]) AS n (check_name)
     UNION ALL
     SELECT
@@ -122,6 +122,15 @@ AS $$
         count(*)::double precision
     FROM broadcast.deliveries AS d
     WHERE d.finished_at IS NULL AND d.worker IS NOT NULL
+    UNION ALL
+    SELECT
+        'broadcast_manager_database_errors',
+        'Broadcasts that the database does not let be sent: a column is missing, say, or a value can not be read.',
+        NULL::text,
+        NULL::text,
+        count(*)::double precision
+    FROM broadcast.deliveries AS d
+    WHERE d.finished_at IS NULL AND d.error_code = 'database_error'
     UNION ALL
     SELECT
         'broadcast_manager_expired_claims',

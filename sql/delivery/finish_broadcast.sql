@@ -130,7 +130,10 @@ BEGIN
     SET worker = NULL,
         lease_until = NULL,
         finished_at = CASE WHEN delivery.outcome IS NOT NULL THEN now() END,
-        outcome = delivery.outcome
+        outcome = delivery.outcome,
+        -- What the database refused before stays known of what has ended.
+        error_code = CASE WHEN delivery.outcome IS NOT NULL THEN d.error_code END,
+        error_message = CASE WHEN delivery.outcome IS NOT NULL THEN d.error_message END
     WHERE d.id = delivery.id;
     UPDATE public.broadcast_manager AS b
     SET broadcast_status = stored.broadcast_status,

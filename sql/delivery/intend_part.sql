@@ -3,6 +3,7 @@ RETURNS TABLE (
     attempt integer,
     send_at timestamptz,
     chat_id text,
+    lease_seconds double precision,
     open_channel_id text,
     open_channel_title text,
     open_channel_description text,
@@ -29,7 +30,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     settings broadcast.settings;
-    channel public.main_clients_database;
+    channel record;
     slot timestamptz := clock_timestamp();
     to_chat text;
     number integer;
@@ -41,12 +42,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN; -- The lease has run out; another worker has the broadcast.
     END IF;
-    SELECT c.* INTO channel
-    FROM broadcast.deliveries AS d
-    INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
-    INNER JOIN public.main_clients_database AS c
-        ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
-    WHERE d.id = intend_part.delivery_id;
+    SELECT c.* INTO channel FROM broadcast.channel_to_send(intend_part.delivery_id) AS c;
     IF NOT FOUND THEN
         RETURN; -- The channel was deleted.
     END IF;
@@ -80,13 +76,13 @@ BEGIN
     UPDATE broadcast.deliveries AS d SET lease_until = slot + settings.claim_lease WHERE d.id = intend_part.delivery_id;
 
     RETURN QUERY SELECT
-        number, slot, to_chat,
-        channel.open_channel_id::text, channel.open_channel_title::text, channel.open_channel_description::text,
-        channel.closed_channel_id::text, channel.closed_channel_title::text, channel.closed_channel_description::text,
-        channel.closed_channel_donation_message::text,
-        channel.sub_1_price::numeric, channel.sub_1_time::bigint,
-        channel.sub_2_price::numeric, channel.sub_2_time::bigint,
-        channel.sub_3_price::numeric, channel.sub_3_time::bigint;
+        number, slot, to_chat, extract(EPOCH FROM settings.claim_lease)::double precision,
+        channel.open_channel_id, channel.open_channel_title, channel.open_channel_description,
+        channel.closed_channel_id, channel.closed_channel_title, channel.closed_channel_description,
+        channel.closed_channel_donation_message,
+        channel.sub_1_price, channel.sub_1_time,
+        channel.sub_2_price, channel.sub_2_time,
+        channel.sub_3_price, channel.sub_3_time;
 END;
 $$;
 

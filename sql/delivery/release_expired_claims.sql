@@ -18,9 +18,13 @@ BEGIN
             PERFORM broadcast.finish_broadcast(delivery.id, delivery.worker);
             released := released + 1;
         EXCEPTION
+            -- These pass by themselves.
+            WHEN transaction_rollback OR lock_not_available OR insufficient_resources OR operator_intervention THEN
+                RAISE;
             -- One broadcast whose row cannot be written (its counter is full, say) must not stop the others.
-            WHEN data_exception OR integrity_constraint_violation THEN
+            WHEN OTHERS THEN
                 RAISE WARNING 'the claim on broadcast % can not be ended: %', delivery.broadcast_id, SQLERRM;
+                PERFORM broadcast.set_aside(delivery.id, delivery.worker, SQLSTATE || ' ' || SQLERRM);
         END;
     END LOOP;
     RETURN released;

@@ -8,6 +8,8 @@ CREATE TABLE broadcast.deliveries (
     claimed_at timestamptz,
     lease_until timestamptz,
     finished_at timestamptz,
+    error_code text,
+    error_message text,
     outcome text CHECK (outcome IN ('sent', 'failed', 'unknown', 'superseded', 'channel_gone')),
     CONSTRAINT deliveries_finished_has_outcome CHECK ((finished_at IS NULL) = (outcome IS NULL)),
     CONSTRAINT deliveries_claim_has_lease CHECK ((worker IS NULL) = (lease_until IS NULL))
@@ -36,6 +38,10 @@ COMMENT ON COLUMN broadcast.deliveries.lease_until IS
 'At this moment a silent worker''s claim is given back; NULL while nobody works on it.';
 COMMENT ON COLUMN broadcast.deliveries.finished_at IS
 'When it ended; NULL while it may go on.';
+COMMENT ON COLUMN broadcast.deliveries.error_code IS
+'database_error where the database did not let it be sent, the last time that it was tried; NULL as a rule.';
+COMMENT ON COLUMN broadcast.deliveries.error_message IS
+'What the database said then.';
 COMMENT ON COLUMN broadcast.deliveries.outcome IS
 'How it ended: sent, failed, unknown, superseded (by a manual trigger) or channel_gone.';
 COMMENT ON CONSTRAINT deliveries_finished_has_outcome ON broadcast.deliveries IS

@@ -69,6 +69,7 @@ BROKEN = [
     ("unique_key_missing", "DROP INDEX main_clients_database_pair_key"),
     ("unique_key_missing", "DROP INDEX main_clients_database_client_id_pair_key CASCADE"),
     ("unique_key_missing", "DROP INDEX broadcast_manager_pair_key CASCADE"),
+    ("column_missing", "ALTER TABLE broadcast_manager DROP COLUMN last_open_message_id"),
     ("column_nullable", "ALTER TABLE broadcast_manager ALTER client_id DROP NOT NULL"),
     ("column_nullable", "ALTER TABLE main_clients_database ALTER closed_channel_id DROP NOT NULL"),
 ]
@@ -107,7 +108,9 @@ def test_verify_finds_the_damage_and_its_remedy_mends_it(
         boss.execute(damage.encode())
     found = [f for f in findings(run, filled) if f["check_name"] == check_name]
     assert found
-    assert {f["severity"] for f in found} == {"warning" if check_name == "key_not_validated" else "error"}
+    assert {f["severity"] for f in found} == {
+        "warning" if check_name in ("key_not_validated", "column_missing") else "error"
+    }
     table = run(filled, "verify")
     assert table.code == 1
     with databases.connect(superuser(filled)) as boss:
@@ -131,6 +134,18 @@ def test_verify_finds_a_key_that_is_not_enforced(run: Run, filled: str, superuse
         assert [f["check_name"] for f in found] == ["key_not_enforced"]
         apply(boss, found[0]["remedy"])
     assert findings(run, filled) == []
+
+
+@pytest.mark.parametrize("column", ["sub_1_time", "sub_3_price"])
+def test_verify_finds_a_column_whose_type_can_not_be_read(run: Run, filled: str, column: str) -> None:
+    with databases.connect(filled) as conn:
+        conn.execute("ALTER TABLE main_clients_database ALTER COLUMN sub_1_time TYPE integer")
+        assert findings(run, filled) == []
+        conn.execute(f"ALTER TABLE main_clients_database DROP CONSTRAINT main_clients_database_{column}_check".encode())
+        conn.execute(f"ALTER TABLE main_clients_database ALTER COLUMN {column} TYPE text".encode())
+    (found,) = findings(run, filled)
+    assert (found["check_name"], found["severity"]) == ("column_type", "warning")
+    assert column in found["detail"]
 
 
 def test_verify_finds_an_invalid_index(run: Run, filled: str) -> None:

@@ -89,7 +89,7 @@ def test_claim_that_can_not_be_ended_holds_up_no_other(conn: Conn) -> None:
             record(conn, delivery, part, "sent")
     conn.execute("UPDATE broadcast.deliveries SET lease_until = now()")
     assert value(conn, "SELECT broadcast.release_expired_claims()") == 1
-    assert (row(conn, full)["state"], row(conn, other)["state"]) == ("sending", "sent")
+    assert (row(conn, full)["state"], row(conn, other)["state"]) == ("failed", "sent")
 
 
 def test_claim_of_a_silent_worker_comes_back(conn: Conn) -> None:

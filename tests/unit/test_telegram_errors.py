@@ -6,13 +6,18 @@ from typing import Any
 import pytest
 
 from pyapi.worker import telegram_errors
-from pyapi.worker.telegram_errors import TABLE, Kind, Refusal, kind_of, refusal
+from pyapi.worker.telegram_answer import read_answer
+from pyapi.worker.telegram_errors import TABLE, Kind, Refusal, kind_of
 
 
 def answer(status: int, description: str, **parameters: Any) -> Refusal:
     """What an answer of Telegram means."""
     body = {"ok": False, "error_code": status, "description": description}
-    return refusal(status, json.dumps(body | ({"parameters": parameters} if parameters else {})).encode())
+    found = read_answer(
+        "sendMessage", status, json.dumps(body | ({"parameters": parameters} if parameters else {})).encode()
+    )
+    assert isinstance(found, Refusal)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -68,7 +73,7 @@ def test_429_says_how_long_to_wait(parameters: dict[str, Any], seconds: int) -> 
 )
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 407, 429, 502])
 def test_what_is_not_telegrams_is_unknown_whatever_its_status(status: int, body: bytes) -> None:
-    found = refusal(status, body.replace(b"%d", str(status).encode()))
+    found = read_answer("sendMessage", status, body.replace(b"%d", str(status).encode()))
     # Before Telegram stands a gateway, whose 502 has a page of its own.
     assert found.kind.code == ("server_error" if status == 502 else "unexpected_answer")
     assert (found.kind.state, found.retry_after, found.description) == ("unknown", None, None)

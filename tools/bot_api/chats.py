@@ -24,7 +24,7 @@ ANSWERS = {
     "server_error": (500, "Internal Server Error"),
     "unauthorized": (401, "Unauthorized"),
 }
-FAULTS = (*ANSWERS, "not_telegram", "hold_before", "hold_after", "cut_before", "cut_after", "slow")
+FAULTS = (*ANSWERS, "not_telegram", "raw", "hold_before", "hold_after", "cut_before", "cut_after", "slow")
 
 
 class Refused(Exception):
@@ -47,7 +47,8 @@ class Fault:
         chat_id: None for any.
         count: how many times.
         retry_after: seconds, for rate_limited.
-        status: HTTP's, for not_telegram: a page as proxies on the way answer with.
+        status: HTTP's, for not_telegram: a page as proxies on the way answer with; and for raw.
+        body: of raw, a character for each byte; headers: beside it.
         seconds: how long, for slow.
     """
 
@@ -58,6 +59,8 @@ class Fault:
     retry_after: int = 1
     status: int = 403
     seconds: float = 1.0
+    body: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

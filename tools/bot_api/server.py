@@ -113,6 +113,9 @@ async def _call(request: Request) -> Response:
         if fault and kind == "not_telegram":
             seen["answer"] = fault.status
             return HTMLResponse(f"<html><h1>{fault.status} {HTTPStatus(fault.status).phrase}</h1></html>", fault.status)
+        if fault and kind == "raw":
+            seen["answer"] = fault.status
+            return Response(fault.body.encode("latin-1"), fault.status, fault.headers, "application/json")
         if kind == "hold_before":
             await request.app.state.released.wait()
         if kind == "cut_before":
