@@ -1,6 +1,6 @@
 """What hides or rewrites rows after an upgrade is found, and no function of ours takes hidden rows for missing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -19,7 +19,7 @@ HIDE = {
 
 
 @pytest.fixture
-def conn(database: str) -> psycopg.Connection[tuple[object, ...]]:
+def conn(database: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     with databases.connect(database) as conn:
         client = databases.add_user(conn)
         for _ in range(3):
@@ -54,7 +54,7 @@ def test_owner_that_bypasses_policies_sees_all(
         boss.execute("CREATE ROLE sees_all LOGIN BYPASSRLS; GRANT ALL ON SCHEMA public TO sees_all")
         try:
             boss.execute(f"REASSIGN OWNED BY {databases.OWNER} TO sees_all".encode())
-            assert find_violations(boss) == []  # type: ignore[arg-type]
+            assert find_violations(boss) == []
             assert [d for d in find_drift(read_fingerprint(boss)) if d.kind == "row level security"] == []
         finally:
             boss.execute(f"REASSIGN OWNED BY sees_all TO {databases.OWNER}; DROP OWNED BY sees_all".encode())
