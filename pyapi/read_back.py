@@ -12,8 +12,10 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
 from psycopg.pq import PipelineStatus, TransactionStatus
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session, scoped_session
 
 log = EventLogger(__name__)
+
+# What channel_columns said on a connection of psycopg's or an engine of SQLAlchemy's. It is asked once, before the
+# first INSERT: after an error in a transaction nothing can be asked any more.
+_COLUMNS: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 
 SyncConnection: TypeAlias = "Connection[Any] | sqlalchemy.Connection | Session | scoped_session[Any]"
 AsyncAnyConnection: TypeAlias = (
@@ -114,30 +120,45 @@ async def _read_async(conn: AsyncConnection[Any], pair: dict[str, str]) -> UUID:
 
 def _insert(conn: Connection[Any], channel: Channel) -> UUID:
     pair = _pair(channel)
-    columns = Cursor(conn)
-    with _inserting(channel, pair, lambda: _received(columns)) as created:
+    columns = None if conn in _COLUMNS else Cursor(conn)
+    with _inserting(channel, pair, lambda: _take_columns(conn, columns)) as created:
         read = Cursor(conn, row_factory=scalar_row)
         row = {"channel": channel.as_json()}
         with _one_round_trip(conn):
-            columns.execute(QUERIES["channel_columns"], row)
+            if columns is not None:
+                columns.execute(QUERIES["channel_columns"], prepare=False)
             # Not prepared: after an error the server skips a PREPARE that psycopg takes for done.
-            Cursor(conn).execute(QUERIES["insert_channel"], row, prepare=False)
+            Cursor(conn).execute(QUERIES["insert_channel"], row, prepare=False if columns else None)
             read.execute(QUERIES["read_broadcast_id"], pair, prepare=False)
+        _keep_columns(conn, columns)
         # Not inside: a fetch there would cost a round trip of its own before the closing Sync.
         return created(read.fetchone())
 
 
 async def _insert_async(conn: AsyncConnection[Any], channel: Channel) -> UUID:
     pair = _pair(channel)
-    columns = AsyncCursor(conn)
-    with _inserting(channel, pair, lambda: _received(columns)) as created:
+    columns = None if conn in _COLUMNS else AsyncCursor(conn)
+    with _inserting(channel, pair, lambda: _take_columns(conn, columns)) as created:
         read = AsyncCursor(conn, row_factory=scalar_row)
         row = {"channel": channel.as_json()}
         async with _one_round_trip_async(conn):
-            await columns.execute(QUERIES["channel_columns"], row)
-            await AsyncCursor(conn).execute(QUERIES["insert_channel"], row, prepare=False)
+            if columns is not None:
+                await columns.execute(QUERIES["channel_columns"], prepare=False)
+            await AsyncCursor(conn).execute(QUERIES["insert_channel"], row, prepare=False if columns else None)
             await read.execute(QUERIES["read_broadcast_id"], pair, prepare=False)
+        _keep_columns(conn, columns)
         return created(await read.fetchone())
+
+
+def _keep_columns(conn: object, cursor: Cursor[Any] | AsyncCursor[Any] | None) -> None:
+    if cursor is not None and (said := _received(cursor)) is not None:
+        _COLUMNS[conn] = said
+
+
+def _take_columns(conn: object, cursor: Cursor[Any] | AsyncCursor[Any] | None = None) -> str | None:
+    # Taken away: the next INSERT asks anew, since the table may have changed meanwhile.
+    _keep_columns(conn, cursor)
+    return _COLUMNS.pop(conn, None)
 
 
 def _received(cursor: Cursor[Any] | AsyncCursor[Any]) -> str | None:
@@ -154,10 +175,10 @@ def _read_sqlalchemy(conn: "sqlalchemy.Connection", pair: dict[str, str]) -> UUI
 
 def _insert_sqlalchemy(conn: "sqlalchemy.Connection", channel: Channel) -> UUID:
     pair = _pair(channel)
-    columns = None
-    with _inserting(channel, pair, lambda: columns) as created:
+    with _inserting(channel, pair, lambda: _take_columns(conn.engine)) as created:
         row = {"channel": channel.as_json()}
-        columns = conn.scalar(sqlalchemy_query("channel_columns"), row)
+        if conn.engine not in _COLUMNS:
+            _COLUMNS[conn.engine] = str(conn.scalar(sqlalchemy_query("channel_columns")))
         conn.execute(sqlalchemy_query("insert_channel"), row)
         return created(conn.scalar(sqlalchemy_query("read_broadcast_id"), pair))
 
@@ -305,7 +326,35 @@ def _wrong_column(error: ChannelInvalid, channel: Channel, columns: Mapping[str,
     if error.constraint is not None:
         check: str | None = (columns.get("checks") or {}).get(error.constraint)
         return check
-    return next((name for name, value in vars(channel).items() if _is_no_text(value)), columns.get("misfit"))
+    limits = columns.get("columns") or {}
+    return next((name for name, value in vars(channel).items() if not _fits(value, limits.get(name) or {})), None)
+
+
+def _fits(value: object, column: Mapping[str, Any]) -> bool:
+    """Whether a column of this type takes the value, as far as the database did not say it by itself."""
+    if value is None or isinstance(value, bool):
+        return True
+    text, modifier = str(value), int(column.get("modifier") or -1) - 4
+    if _is_no_text(value):
+        return False
+    if labels := column.get("labels"):
+        return text in labels
+    try:
+        match column.get("type"):
+            case "varchar" | "bpchar":
+                return modifier < 0 or len(text.rstrip(" ")) <= modifier
+            case "int2" | "int4" | "int8":
+                return -(2 ** (8 * column["octets"] - 1)) <= int(text) < 2 ** (8 * column["octets"] - 1)
+            case "numeric" if modifier >= 0 and Decimal(text).is_finite():
+                digits, scale = modifier >> 16, modifier & 0xFFFF
+                return abs(round(Decimal(text), scale)) < Decimal(10) ** (digits - scale)
+            case "numeric":
+                return Decimal(text).is_nan() or modifier < 0
+            case "uuid":
+                return bool(UUID(text))
+    except (ArithmeticError, ValueError):
+        return False
+    return True
 
 
 def _is_no_text(value: object) -> bool:

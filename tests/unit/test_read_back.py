@@ -66,6 +66,7 @@ class Mocked:
         self.conn.info = SimpleNamespace(transaction_status=TransactionStatus.IDLE)
         self.conn.autocommit = False
         if kind == "sqlalchemy":
+            self.conn.engine = MagicMock(spec=sqlalchemy.Engine)
             self.conn.execute.side_effect = self.conn.scalar.side_effect = self.execute
         monkeypatch.setattr(read_back, "Cursor", self.cursor)
         monkeypatch.setattr(read_back, "AsyncCursor", self.async_cursor)
@@ -92,6 +93,7 @@ class Mocked:
         return SimpleNamespace(
             execute=AsyncMock(side_effect=self.execute),
             fetchone=AsyncMock(side_effect=lambda: self.value),
+            pgresult=None,
         )
 
     def fail(self, kind: type[psycopg.Error], table: str, constraint: str | None) -> None:
@@ -128,7 +130,7 @@ def test_insert_and_read_back_send_the_named_queries(mocked: Mocked) -> None:
     assert mocked.insert() == BROADCAST_ID
     (columns, asked), (insert, given), (read, pair) = mocked.executed
     assert "json_build_object" in columns
-    assert asked == given
+    assert asked is None
     assert insert.startswith("INSERT INTO public.main_clients_database")
     assert read.startswith("SELECT b.id")
     assert pair == PAIR
@@ -231,6 +233,7 @@ def test_autocommit_sends_its_transaction_along_and_ends_it_after_an_error(mocke
 def test_a_session_flushes_first_if_it_has_autoflush(autoflush: bool) -> None:
     session = MagicMock(spec=Session, autoflush=autoflush)
     session.connection.return_value = conn = MagicMock(spec=sqlalchemy.Connection)
+    conn.engine = MagicMock(spec=sqlalchemy.Engine)
     conn.scalar.return_value = BROADCAST_ID
     assert insert_channel(session, CHANNEL) == BROADCAST_ID
     assert session.flush.called is autoflush
