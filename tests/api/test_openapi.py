@@ -86,7 +86,7 @@ def test_each_failure_of_the_contract_is_among_the_examples(document: dict[str, 
         *("channel_ambiguous", "channel_incomplete", "channel_invalid", "channel_owner_unknown"),
         *("broadcast_not_found", "broadcast_forbidden", "broadcast_inactive", "broadcast_in_progress"),
         *("broadcast_rate_limited", "broadcast_rule_broken"),
-        *("operators_only", "delivery_not_configured", "telegram_unavailable"),
+        *("operators_only", "delivery_not_configured", "telegram_unavailable", "sending_off"),
     }
 
 

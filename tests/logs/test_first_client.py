@@ -31,6 +31,8 @@ def test_client_it_began_with_sees_the_button_sends_by_it_and_the_log_has_no_com
         conn.execute("UPDATE public.registered_users SET password_hash = %s", [password_hash])
         open_id, closed_id = databases.add_channel(conn, CLIENT)
     databases.upgrade(old_database)
+    with databases.connect(old_database) as conn:
+        conn.execute("SELECT broadcast.set_sending(TRUE)")
     name = databases.name_of(old_database)
     api = Settings(
         database_url=databases.at(old_database, name, api_role, API_PASSWORD), jwt_secret_key=SecretStr(SECRET)
