@@ -344,7 +344,8 @@ def _fits(value: object, column: Mapping[str, Any]) -> bool:
             case "varchar" | "bpchar":
                 return modifier < 0 or len(text.rstrip(" ")) <= modifier
             case "int2" | "int4" | "int8":
-                return -(2 ** (8 * column["octets"] - 1)) <= int(text) < 2 ** (8 * column["octets"] - 1)
+                bound = 1 << (8 * int(column["octets"]) - 1)
+                return -bound <= int(text) < bound
             case "numeric" if modifier >= 0 and Decimal(text).is_finite():
                 digits, scale = modifier >> 16, modifier & 0xFFFF
                 return abs(round(Decimal(text), scale)) < Decimal(10) ** (digits - scale)

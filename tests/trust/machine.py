@@ -556,7 +556,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: all(session.transaction is None for session in self.sessions))
     @rule(many=several_pairs, owner=users)
     def bypass_and_repair(self, many: list[Pair], owner: UUID) -> None:
-        """The same with rows that belong to no channel: CALL broadcast.repair_broadcasts() keeps them in the quarantine."""
+        """The same with rows of no channel: CALL broadcast.repair_broadcasts() keeps them in the quarantine."""
         t = self._new_transaction()
         orphans = [(f"-1007{pair[0][5:]}", f"-1008{pair[0][5:]}") for pair in many]
         insert = INSERT_BROADCAST.replace("%s", f"'{owner}'", 1).removesuffix(" RETURNING id")
