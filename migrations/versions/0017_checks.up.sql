@@ -716,7 +716,8 @@ AS $$
         'channel_without_broadcast', 'broadcast_without_channel', 'owner_mismatch',
         'duplicate_broadcast', 'duplicate_channel',
         'trigger_missing', 'trigger_disabled', 'trigger_replica_only', 'key_missing', 'key_wrong', 'key_not_enforced',
-        'key_not_validated', 'key_trigger_disabled', 'unique_key_missing', 'index_invalid', 'column_nullable', 'column_missing', 'column_type'
+        'key_not_validated', 'key_trigger_disabled', 'unique_key_missing', 'index_invalid', 'column_nullable',
+        'column_missing', 'column_type', 'rows_hidden', 'rule_on_table'
     ]) AS n (check_name)
     UNION ALL
     SELECT
