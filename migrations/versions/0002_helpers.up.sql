@@ -16,11 +16,14 @@ CREATE TABLE IF NOT EXISTS broadcast.settings (
     CONSTRAINT settings_messages_per_second_is_number CHECK (messages_per_second <> 'NaN')
 );
 
--- Where the platform's tables were there before, its scheduler may be sending: only an operator knows when it is stopped.
+-- Where the platform's tables were there before, its scheduler may be sending: only people know when it is stopped.
 INSERT INTO broadcast.settings (sending, sending_note)
 SELECT
     f.is_fresh,
-    CASE WHEN NOT f.is_fresh THEN 'This platform was here before. Stop its scheduler, then: broadcast-manager sending on' END
+    CASE
+        WHEN NOT f.is_fresh
+            THEN 'This platform was here before. Stop its scheduler, then: broadcast-manager sending on'
+    END
 FROM (
     SELECT
         to_regclass('public.main_clients_database') IS NULL

@@ -345,7 +345,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.note_foreign_marks() IS
-'Notes which broadcasts other programs have marked as being sent; a mark that stays unchanged for a lease counts no more.';
+'Notes which broadcasts other programs have marked as being sent; a mark unchanged for a lease counts no more.';
 REVOKE ALL ON FUNCTION broadcast.note_foreign_marks() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.claim_due_broadcasts(worker text, max_count integer)

@@ -401,7 +401,10 @@ FROM rows_found AS r
 UNION ALL
 SELECT
     s.check_name,
-    CASE WHEN s.check_name IN ('key_not_validated', 'index_invalid', 'column_missing', 'column_type') THEN 'warning' ELSE 'error' END AS severity,
+    CASE
+        WHEN s.check_name IN ('key_not_validated', 'index_invalid', 'column_missing', 'column_type') THEN 'warning'
+        ELSE 'error'
+    END AS severity,
     NULL,
     NULL,
     NULL,

@@ -37,5 +37,5 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.note_foreign_marks() IS
-'Notes which broadcasts other programs have marked as being sent; a mark that stays unchanged for a lease counts no more.';
+'Notes which broadcasts other programs have marked as being sent; a mark unchanged for a lease counts no more.';
 REVOKE ALL ON FUNCTION broadcast.note_foreign_marks() FROM public;
