@@ -1,7 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.transaction_mark()
 RETURNS bytea
-LANGUAGE sql
-STABLE
+LANGUAGE sql STABLE
 -- No SET clause: it would keep the planner from inlining the body. Whoever calls this pins the path.
 AS $$
     -- A UUID of version 8 laid out like version 7: milliseconds since 1970 in 48 bits, the version in 4, and the
@@ -19,8 +18,7 @@ REVOKE ALL ON FUNCTION broadcast.transaction_mark() FROM public;
 -- A function, not a view: a view would keep the owner from changing a column's type.
 CREATE OR REPLACE FUNCTION broadcast.broken_broadcasts()
 RETURNS TABLE (broadcast_id uuid, channel_client_id uuid, relink_closed_channel_id text, reason text)
-LANGUAGE sql
-STABLE
+LANGUAGE sql STABLE
 -- No SET clause: it would keep the planner from inlining the body, as repair_broadcast_batch() needs it.
 -- Callers pin the path.
 AS $$
@@ -58,8 +56,7 @@ REVOKE ALL ON FUNCTION broadcast.broken_broadcasts() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.pause_for_clients(batch_began timestamptz)
 RETURNS double precision
-LANGUAGE sql
-STABLE
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT least(
@@ -85,8 +82,7 @@ REVOKE ALL ON FUNCTION broadcast.pause_for_clients(timestamptz) FROM public;
 CREATE OR REPLACE FUNCTION broadcast.quarantine_duplicate_broadcasts()
 RETURNS bigint
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     moved bigint;
@@ -118,8 +114,7 @@ REVOKE ALL ON FUNCTION broadcast.quarantine_duplicate_broadcasts() FROM public;
 CREATE OR REPLACE FUNCTION broadcast.repair_broadcast_batch(broadcast_ids uuid [])
 RETURNS integer
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+SET search_path = pg_catalog, pg_temp SET row_security = off
 SET lock_timeout = '100ms'
 AS $$
 DECLARE
@@ -235,8 +230,7 @@ CREATE OR REPLACE FUNCTION broadcast.backfill_broadcast_batch(
 )
 RETURNS integer
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+SET search_path = pg_catalog, pg_temp SET row_security = off
 SET lock_timeout = '100ms'
 AS $$
 DECLARE

@@ -2,8 +2,7 @@
 -- rows that are in order follow their channels. The keys look at old rows later, when they are validated.
 CREATE OR REPLACE FUNCTION broadcast.create_broadcast_rows()
 RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -35,8 +34,7 @@ REVOKE ALL ON FUNCTION broadcast.create_broadcast_rows() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.take_over_auto_created_row()
 RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 -- By the pair's unique key, even where the statistics still call the table empty.
 SET enable_seqscan = off
@@ -65,8 +63,7 @@ REVOKE ALL ON FUNCTION broadcast.take_over_auto_created_row() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.refuse_broadcast_truncate()
 RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -1,8 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.finite(moment timestamptz)
 RETURNS timestamptz
-LANGUAGE sql
-IMMUTABLE
-STRICT
+LANGUAGE sql IMMUTABLE STRICT
 -- No SET clause: it would keep the planner from inlining the body. Whoever calls this pins the path.
 AS $$
     SELECT CASE WHEN moment >= '0001-01-02 00:00:00+00' AND moment < '9999-12-31 00:00:00+00' THEN moment END;
@@ -14,11 +12,8 @@ REVOKE ALL ON FUNCTION broadcast.finite(timestamptz) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.refuse_broadcast(broadcast_id uuid)
 RETURNS void
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 BEGIN
     IF EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = broadcast_id) THEN
@@ -34,11 +29,8 @@ REVOKE ALL ON FUNCTION broadcast.refuse_broadcast(uuid) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.off_reason(b public.broadcast_manager)
 RETURNS text
-LANGUAGE sql
-STABLE
-STRICT
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE STRICT
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT CASE WHEN b.is_active IS NOT TRUE THEN coalesce(
         (SELECT s.reason FROM broadcast.switched_off AS s WHERE s.broadcast_id = b.id), 'other'
@@ -51,10 +43,8 @@ REVOKE ALL ON FUNCTION broadcast.off_reason(public.broadcast_manager) FROM publi
 
 CREATE OR REPLACE FUNCTION broadcast.switch_off(broadcast_id uuid, reason text)
 RETURNS void
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     INSERT INTO broadcast.switched_off AS s (broadcast_id, reason)
     VALUES (switch_off.broadcast_id, switch_off.reason)
@@ -71,9 +61,7 @@ REVOKE ALL ON FUNCTION broadcast.switch_off(uuid, text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.broadcast_state(b public.broadcast_manager)
 RETURNS text
-LANGUAGE sql
-STABLE
-STRICT
+LANGUAGE sql STABLE STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
@@ -104,9 +92,7 @@ REVOKE ALL ON FUNCTION broadcast.broadcast_state(public.broadcast_manager) FROM 
 
 CREATE OR REPLACE FUNCTION broadcast.retry_after_seconds(b public.broadcast_manager)
 RETURNS integer
-LANGUAGE sql
-VOLATILE
-STRICT
+LANGUAGE sql VOLATILE STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- The clock, not now(): a transaction may have begun long ago.
@@ -146,11 +132,8 @@ RETURNS TABLE (
     last_error_message text,
     last_error_time timestamptz
 )
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 -- In some databases the times have no time zone; they are UTC.
 SET timezone = 'UTC'
 AS $$
@@ -188,10 +171,8 @@ REVOKE ALL ON FUNCTION broadcast.client_broadcast(uuid, uuid) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.request_broadcast(broadcast_id uuid, client_id uuid)
 RETURNS TABLE (open_channel_id text, closed_channel_id text)
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -241,10 +222,8 @@ REVOKE ALL ON FUNCTION broadcast.request_broadcast(uuid, uuid) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.reactivate_broadcast(broadcast_id uuid, client_id uuid)
 RETURNS TABLE (open_channel_id text, closed_channel_id text)
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -268,11 +247,8 @@ REVOKE ALL ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.sending()
 RETURNS TABLE (is_on boolean, note text, under_way bigint)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT
         s.sending,
@@ -287,10 +263,8 @@ REVOKE ALL ON FUNCTION broadcast.sending() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.set_sending(sending boolean, note text DEFAULT NULL)
 RETURNS void
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     UPDATE broadcast.settings AS s
     SET sending = set_sending.sending,
@@ -308,10 +282,8 @@ REVOKE ALL ON FUNCTION broadcast.set_sending(boolean, text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.note_foreign_marks()
 RETURNS void
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 BEGIN
     -- One look at a time: two that wrote the same rows could wait for each other.
@@ -350,10 +322,8 @@ REVOKE ALL ON FUNCTION broadcast.note_foreign_marks() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.claim_due_broadcasts(worker text, max_count integer)
 RETURNS TABLE (delivery_id bigint, broadcast_id uuid, client_id uuid)
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     WITH due AS (
         SELECT b.id
@@ -414,11 +384,8 @@ REVOKE ALL ON FUNCTION broadcast.claim_due_broadcasts(text, integer) FROM public
 
 CREATE OR REPLACE FUNCTION broadcast.messages_to_delete(delivery_id bigint)
 RETURNS TABLE (chat_id text, message_id bigint)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT p.chat_id, p.message_id
     FROM broadcast.deliveries AS d
@@ -450,10 +417,8 @@ REVOKE ALL ON FUNCTION broadcast.messages_to_delete(bigint) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.record_message_deleted(chat_id text, message_id bigint)
 RETURNS void
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     UPDATE broadcast.delivery_parts AS p
     SET deleted_at = now()
@@ -480,11 +445,8 @@ RETURNS TABLE (
     sub_3_price numeric,
     sub_3_time bigint
 )
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 -- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
 -- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
@@ -534,10 +496,8 @@ RETURNS TABLE (
     sub_3_price numeric,
     sub_3_time bigint
 )
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 -- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
 -- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
@@ -608,11 +568,8 @@ REVOKE ALL ON FUNCTION broadcast.intend_part(bigint, text, text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.is_still_claimed(delivery_id bigint, worker text, seconds double precision)
 RETURNS boolean
-LANGUAGE sql
-VOLATILE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT EXISTS (
         SELECT FROM broadcast.deliveries AS d
@@ -638,10 +595,8 @@ CREATE OR REPLACE FUNCTION broadcast.record_part(
     retry_after interval DEFAULT NULL
 )
 RETURNS void
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 -- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
 -- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
@@ -685,10 +640,8 @@ REVOKE ALL ON FUNCTION broadcast.record_part(bigint, text, integer, text, bigint
 
 CREATE OR REPLACE FUNCTION broadcast.finish_broadcast(delivery_id bigint, worker text)
 RETURNS text
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 -- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
 -- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
@@ -849,10 +802,8 @@ REVOKE ALL ON FUNCTION broadcast.finish_broadcast(bigint, text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.set_aside(delivery_id bigint, worker text, reason text)
 RETURNS text
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     delivery broadcast.deliveries;
@@ -914,10 +865,8 @@ REVOKE ALL ON FUNCTION broadcast.set_aside(bigint, text, text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.release_expired_claims()
 RETURNS integer
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     delivery broadcast.deliveries;
@@ -951,10 +900,8 @@ REVOKE ALL ON FUNCTION broadcast.release_expired_claims() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.forget_old_deliveries()
 RETURNS bigint
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     -- Reasons of broadcasts that are on again or gone.
     DELETE FROM broadcast.switched_off AS s
@@ -983,9 +930,7 @@ REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.currency_network_pairs()
 RETURNS TABLE (currency text, network text, currency_name text, network_name text)
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -1013,9 +958,7 @@ REVOKE ALL ON FUNCTION broadcast.currency_network_pairs() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.currency_network_mappings()
 RETURNS json
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH
@@ -1264,11 +1207,8 @@ REVOKE ALL ON FUNCTION broadcast.checked_channel(public.main_clients_database, j
 
 CREATE OR REPLACE FUNCTION broadcast.own_channel(client_id uuid, open_channel_id text, closed_channel_id text)
 RETURNS text
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     own text [];
@@ -1299,10 +1239,8 @@ REVOKE ALL ON FUNCTION broadcast.own_channel(uuid, text, text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.register_channel(client_id uuid, created_by text, channel jsonb)
 RETURNS uuid
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     defaults public.main_clients_database;
@@ -1361,10 +1299,8 @@ CREATE OR REPLACE FUNCTION broadcast.update_channel(
     client_id uuid, open_channel_id text, closed_channel_id text, changes jsonb
 )
 RETURNS uuid
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     own_closed_channel_id constant text := broadcast.own_channel(client_id, open_channel_id, closed_channel_id);
@@ -1415,10 +1351,8 @@ REVOKE ALL ON FUNCTION broadcast.update_channel(uuid, text, text, jsonb) FROM pu
 
 CREATE OR REPLACE FUNCTION broadcast.delete_channel(client_id uuid, open_channel_id text, closed_channel_id text)
 RETURNS uuid
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     own_closed_channel_id constant text := broadcast.own_channel(client_id, open_channel_id, closed_channel_id);
@@ -1443,11 +1377,8 @@ REVOKE ALL ON FUNCTION broadcast.delete_channel(uuid, text, text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.client_channels(client_id uuid, sort text DEFAULT 'newest')
 RETURNS json
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 -- Some copies have times without a zone, in UTC.
 SET timezone = 'UTC'
 AS $$
@@ -1542,11 +1473,8 @@ RETURNS TABLE (
     last_login timestamptz,
     is_operator boolean
 )
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 -- Some copies have times without a zone, in UTC.
 SET timezone = 'UTC'
 AS $$
@@ -1568,11 +1496,8 @@ REVOKE ALL ON FUNCTION broadcast.user_of_id(uuid) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.password_hash_of(username text)
 RETURNS TABLE (user_id uuid, password_hash text)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT
         u.user_id,
@@ -1587,10 +1512,8 @@ REVOKE ALL ON FUNCTION broadcast.password_hash_of(text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.record_login(user_id uuid)
 RETURNS void
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     UPDATE public.registered_users AS u
     SET last_login = now()

@@ -1,9 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.watch_client(client_id uuid)
 RETURNS void
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     DELETE FROM broadcast.watchers AS w
     WHERE w.client_id IN (
@@ -22,8 +20,7 @@ REVOKE ALL ON FUNCTION broadcast.watch_client(uuid) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.notify_watchers()
 RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -9,9 +9,7 @@ RETURNS TABLE (
     detail text,
     remedy text
 )
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 -- Hidden rows are a finding, no error.
 SET row_security = on
@@ -472,11 +470,8 @@ COMMENT ON VIEW broadcast.rule_parts IS
 
 CREATE OR REPLACE FUNCTION broadcast.queue()
 RETURNS TABLE (due bigint, oldest_due timestamptz)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT
         count(*),
@@ -491,11 +486,8 @@ REVOKE ALL ON FUNCTION broadcast.queue() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.broadcasts_by_state()
 RETURNS TABLE (state text, count bigint)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT
         broadcast.broadcast_state(b),
@@ -510,9 +502,7 @@ REVOKE ALL ON FUNCTION broadcast.broadcasts_by_state() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.integrity_counts()
 RETURNS TABLE (check_name text, severity text, count bigint)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT
@@ -529,11 +519,8 @@ REVOKE ALL ON FUNCTION broadcast.integrity_counts() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.check_operator(operator_id uuid)
 RETURNS void
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM broadcast.operators AS o WHERE o.user_id = operator_id) THEN
@@ -557,11 +544,8 @@ RETURNS TABLE (
     last_error_message text,
     last_error_time timestamptz
 )
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 BEGIN
     PERFORM broadcast.check_operator(operator_id);
@@ -590,9 +574,7 @@ REVOKE ALL ON FUNCTION broadcast.recent_failures(uuid, integer) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.first_integrity_violations(operator_id uuid, max_count integer)
 RETURNS SETOF broadcast.integrity_violations
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -611,8 +593,7 @@ REVOKE ALL ON FUNCTION broadcast.first_integrity_violations(uuid, integer) FROM 
 
 CREATE OR REPLACE FUNCTION broadcast.check_integrity(max_age interval DEFAULT '0')
 RETURNS boolean
-LANGUAGE plpgsql
-SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -659,9 +640,7 @@ REVOKE ALL ON FUNCTION broadcast.check_integrity(interval) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.metrics()
 RETURNS TABLE (name text, help text, label text, label_value text, value double precision)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- Cheap at any size: figures that need whole tables come from the last check_integrity().

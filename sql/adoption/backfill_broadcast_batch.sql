@@ -3,8 +3,7 @@ CREATE OR REPLACE FUNCTION broadcast.backfill_broadcast_batch(
 )
 RETURNS integer
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+SET search_path = pg_catalog, pg_temp SET row_security = off
 SET lock_timeout = '100ms'
 AS $$
 DECLARE

@@ -1,8 +1,7 @@
 -- A function, not a view: a view would keep the owner from changing a column's type.
 CREATE OR REPLACE FUNCTION broadcast.broken_broadcasts()
 RETURNS TABLE (broadcast_id uuid, channel_client_id uuid, relink_closed_channel_id text, reason text)
-LANGUAGE sql
-STABLE
+LANGUAGE sql STABLE
 -- No SET clause: it would keep the planner from inlining the body, as repair_broadcast_batch() needs it.
 -- Callers pin the path.
 AS $$

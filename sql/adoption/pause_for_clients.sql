@@ -1,7 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.pause_for_clients(batch_began timestamptz)
 RETURNS double precision
-LANGUAGE sql
-STABLE
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT least(

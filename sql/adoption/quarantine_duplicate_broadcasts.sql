@@ -1,8 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.quarantine_duplicate_broadcasts()
 RETURNS bigint
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     moved bigint;

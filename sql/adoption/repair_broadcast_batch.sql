@@ -1,8 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.repair_broadcast_batch(broadcast_ids uuid [])
 RETURNS integer
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+SET search_path = pg_catalog, pg_temp SET row_security = off
 SET lock_timeout = '100ms'
 AS $$
 DECLARE

@@ -1,8 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.currency_network_mappings()
 RETURNS json
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH

@@ -1,8 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.currency_network_pairs()
 RETURNS TABLE (currency text, network text, currency_name text, network_name text)
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -1,8 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.finite(moment timestamptz)
 RETURNS timestamptz
-LANGUAGE sql
-IMMUTABLE
-STRICT
+LANGUAGE sql IMMUTABLE STRICT
 -- No SET clause: it would keep the planner from inlining the body. Whoever calls this pins the path.
 AS $$
     SELECT CASE WHEN moment >= '0001-01-02 00:00:00+00' AND moment < '9999-12-31 00:00:00+00' THEN moment END;

@@ -1,10 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.own_channel(client_id uuid, open_channel_id text, closed_channel_id text)
 RETURNS text
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     own text [];

@@ -1,10 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.password_hash_of(username text)
 RETURNS TABLE (user_id uuid, password_hash text)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT
         u.user_id,

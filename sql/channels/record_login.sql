@@ -1,9 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.record_login(user_id uuid)
 RETURNS void
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     UPDATE public.registered_users AS u
     SET last_login = now()

@@ -1,9 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.register_channel(client_id uuid, created_by text, channel jsonb)
 RETURNS uuid
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     defaults public.main_clients_database;

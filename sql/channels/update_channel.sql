@@ -2,10 +2,8 @@ CREATE OR REPLACE FUNCTION broadcast.update_channel(
     client_id uuid, open_channel_id text, closed_channel_id text, changes jsonb
 )
 RETURNS uuid
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     own_closed_channel_id constant text := broadcast.own_channel(client_id, open_channel_id, closed_channel_id);

@@ -8,11 +8,8 @@ RETURNS TABLE (
     last_login timestamptz,
     is_operator boolean
 )
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 -- Some copies have times without a zone, in UTC.
 SET timezone = 'UTC'
 AS $$

@@ -1,10 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.broadcasts_by_state()
 RETURNS TABLE (state text, count bigint)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT
         broadcast.broadcast_state(b),

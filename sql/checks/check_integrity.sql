@@ -1,7 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.check_integrity(max_age interval DEFAULT '0')
 RETURNS boolean
-LANGUAGE plpgsql
-SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -1,10 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.check_operator(operator_id uuid)
 RETURNS void
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM broadcast.operators AS o WHERE o.user_id = operator_id) THEN

@@ -9,9 +9,7 @@ RETURNS TABLE (
     detail text,
     remedy text
 )
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 -- Hidden rows are a finding, no error.
 SET row_security = on

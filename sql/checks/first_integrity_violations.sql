@@ -1,8 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.first_integrity_violations(operator_id uuid, max_count integer)
 RETURNS SETOF broadcast.integrity_violations
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -1,8 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.integrity_counts()
 RETURNS TABLE (check_name text, severity text, count bigint)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT

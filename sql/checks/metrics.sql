@@ -1,8 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.metrics()
 RETURNS TABLE (name text, help text, label text, label_value text, value double precision)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- Cheap at any size: figures that need whole tables come from the last check_integrity().

@@ -1,10 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.queue()
 RETURNS TABLE (due bigint, oldest_due timestamptz)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT
         count(*),

@@ -14,11 +14,8 @@ RETURNS TABLE (
     sub_3_price numeric,
     sub_3_time bigint
 )
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 -- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
 -- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.

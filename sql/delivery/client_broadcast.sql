@@ -18,11 +18,8 @@ RETURNS TABLE (
     last_error_message text,
     last_error_time timestamptz
 )
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 -- In some databases the times have no time zone; they are UTC.
 SET timezone = 'UTC'
 AS $$

@@ -1,9 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.finish_broadcast(delivery_id bigint, worker text)
 RETURNS text
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 -- Use the keys even while the statistics still say that the history is empty.
 SET enable_seqscan = off
 -- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.

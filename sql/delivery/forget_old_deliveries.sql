@@ -1,9 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.forget_old_deliveries()
 RETURNS bigint
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     -- Reasons of broadcasts that are on again or gone.
     DELETE FROM broadcast.switched_off AS s

@@ -1,10 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.is_still_claimed(delivery_id bigint, worker text, seconds double precision)
 RETURNS boolean
-LANGUAGE sql
-VOLATILE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT EXISTS (
         SELECT FROM broadcast.deliveries AS d

@@ -1,10 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.messages_to_delete(delivery_id bigint)
 RETURNS TABLE (chat_id text, message_id bigint)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT p.chat_id, p.message_id
     FROM broadcast.deliveries AS d

@@ -1,9 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.note_foreign_marks()
 RETURNS void
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 BEGIN
     -- One look at a time: two that wrote the same rows could wait for each other.

@@ -1,10 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.off_reason(b public.broadcast_manager)
 RETURNS text
-LANGUAGE sql
-STABLE
-STRICT
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE STRICT
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT CASE WHEN b.is_active IS NOT TRUE THEN coalesce(
         (SELECT s.reason FROM broadcast.switched_off AS s WHERE s.broadcast_id = b.id), 'other'

@@ -1,9 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.record_message_deleted(chat_id text, message_id bigint)
 RETURNS void
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     UPDATE broadcast.delivery_parts AS p
     SET deleted_at = now()

@@ -1,10 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.refuse_broadcast(broadcast_id uuid)
 RETURNS void
-LANGUAGE plpgsql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 BEGIN
     IF EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = broadcast_id) THEN

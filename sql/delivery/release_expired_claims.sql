@@ -1,9 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.release_expired_claims()
 RETURNS integer
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
     delivery broadcast.deliveries;

@@ -1,8 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.retry_after_seconds(b public.broadcast_manager)
 RETURNS integer
-LANGUAGE sql
-VOLATILE
-STRICT
+LANGUAGE sql VOLATILE STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- The clock, not now(): a transaction may have begun long ago.

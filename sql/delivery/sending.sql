@@ -1,10 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.sending()
 RETURNS TABLE (is_on boolean, note text, under_way bigint)
-LANGUAGE sql
-STABLE
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     SELECT
         s.sending,

@@ -1,9 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.set_sending(sending boolean, note text DEFAULT NULL)
 RETURNS void
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     UPDATE broadcast.settings AS s
     SET sending = set_sending.sending,

@@ -1,9 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.switch_off(broadcast_id uuid, reason text)
 RETURNS void
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     INSERT INTO broadcast.switched_off AS s (broadcast_id, reason)
     VALUES (switch_off.broadcast_id, switch_off.reason)

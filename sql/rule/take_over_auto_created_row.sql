@@ -1,7 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.take_over_auto_created_row()
 RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 -- By the pair's unique key, even where the statistics still call the table empty.
 SET enable_seqscan = off

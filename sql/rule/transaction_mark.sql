@@ -1,7 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.transaction_mark()
 RETURNS bytea
-LANGUAGE sql
-STABLE
+LANGUAGE sql STABLE
 -- No SET clause: it would keep the planner from inlining the body. Whoever calls this pins the path.
 AS $$
     -- A UUID of version 8 laid out like version 7: milliseconds since 1970 in 48 bits, the version in 4, and the

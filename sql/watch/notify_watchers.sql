@@ -1,7 +1,6 @@
 CREATE OR REPLACE FUNCTION broadcast.notify_watchers()
 RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -1,9 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.watch_client(client_id uuid)
 RETURNS void
-LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
     DELETE FROM broadcast.watchers AS w
     WHERE w.client_id IN (
