@@ -341,9 +341,12 @@ structure_found AS (
     UNION ALL
     SELECT
         'rows_hidden',
-        format('Row level security hides rows of %s from %s: what is missing can not be told.', h.table_name, current_user),
+        format(
+            'Row level security hides rows of %s from %s: what is missing can not be told.', h.table_name, current_user
+        ),
         CASE
-            WHEN pg_has_role(h.relowner, 'USAGE') THEN format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', h.table_name)
+            WHEN pg_has_role(h.relowner, 'USAGE')
+                THEN format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', h.table_name)
             ELSE format('Look as %s, or as a role with BYPASSRLS.', pg_get_userbyid(h.relowner))
         END
     FROM hidden AS h
