@@ -474,7 +474,6 @@ FROM (
     VALUES
     ('standard_conforming_strings', 'on'),
     ('default_transaction_isolation', 'read committed'),
-    ('default_transaction_read_only', 'off'),
     ('default_transaction_deferrable', 'off'),
     ('search_path', 'public'),
     ('datestyle', 'ISO, MDY'),
@@ -501,6 +500,7 @@ FROM (
     ('idle_session_timeout', '0'),
     ('transaction_timeout', '0'),
     ('row_security', 'off'),
+    ('default_transaction_read_only', 'off'),
     ('session_replication_role', 'origin')
 ) AS s (name, value)
 -- Some came later, some are a superuser's.

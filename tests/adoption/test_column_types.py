@@ -254,6 +254,7 @@ def _fields_of(conn: Conn, client: UUID, broadcast: UUID) -> dict[str, Any]:
 
 
 def _the_worker_works(conn: Conn) -> None:
+    conn.execute("SELECT broadcast.set_sending(TRUE)")
     due = claim(conn)
     assert len(due) == 2
     for delivery, closed in zip(due, ("sent", "failed"), strict=True):

@@ -30,7 +30,6 @@ SETTINGS = {
     "default_toast_compression": "pglz",
     "default_transaction_deferrable": "on",
     "default_transaction_isolation": "repeatable read",
-    "default_transaction_read_only": "on",
     "escape_string_warning": "off",
     "extra_float_digits": "-15",
     "idle_in_transaction_session_timeout": "5s",
@@ -58,6 +57,7 @@ SETTINGS = {
     "xmlbinary": "hex",
     "xmloption": "document",
 }
+READ_ONLY = "default_transaction_read_only"
 OTHER_VALUES = [
     ("default_transaction_isolation", "serializable"),
     ("intervalstyle", "iso_8601"),
@@ -150,6 +150,16 @@ def test_everything_works_whatever_is_set(
     everything_works(filled, client, monkeypatch)
 
 
+def test_database_that_is_read_only_is_upgraded_and_looked_at(
+    filled: str, set_for: Callable[[str, str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An operator who upgrades means it. What serves clients is refused, as whoever froze the database meant it.
+    set_for(filled, READ_ONLY, "on")
+    databases.upgrade(filled)
+    for arguments in (["verify"], ["doctor"], ["status"], ["backfill", "--dry-run"]):
+        command(monkeypatch, filled, *arguments)
+
+
 def test_no_setting_is_left_out(server_url: str) -> None:
     with databases.connect(server_url) as boss:
         boss.execute("LOAD 'plpgsql'")
@@ -161,7 +171,7 @@ def test_no_setting_is_left_out(server_url: str) -> None:
                 [READ_OR_SHOWN, WITHOUT_EFFECT],
             )
         }
-    assert there - SETTINGS.keys() == set()
+    assert there - SETTINGS.keys() == {READ_ONLY}
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "EUC_JP", "WIN1251"])
