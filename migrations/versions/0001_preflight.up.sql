@@ -219,6 +219,8 @@ DECLARE
     expected bigint;
     done bigint;
     ids uuid [];
+    -- Each created row as one line: id, owner, pair.
+    made text [];
     tried_open text;
     tried_closed text;
     stored_open text;
@@ -286,17 +288,15 @@ BEGIN
             PERFORM set_config('search_path', 'pg_catalog, pg_temp', true), set_config('lock_timeout', '100ms', true);
 
             step := 'Broadcast rows without a channel, tried and taken back, can not be taken out';
-            DELETE FROM public.broadcast_manager AS b
-            WHERE NOT EXISTS (
-                SELECT FROM public.main_clients_database AS c
-                WHERE c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
-            );
-            SELECT count(*) INTO done
+            -- By their ids, here and below: clients go on writing, and what they do in between is no trigger's doing.
+            SELECT array_agg(b.id) INTO ids
             FROM public.broadcast_manager AS b
             WHERE NOT EXISTS (
                 SELECT FROM public.main_clients_database AS c
                 WHERE c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
             );
+            DELETE FROM public.broadcast_manager AS b WHERE b.id = ANY (ids);
+            SELECT count(*) INTO done FROM public.broadcast_manager AS b WHERE b.id = ANY (ids);
             IF done > 0 THEN
                 problems := problems || format('%s: a trigger keeps %s of them.', step, done);
             END IF;
@@ -337,11 +337,21 @@ BEGIN
                         '-1009999999999', '-1009999999998'
                     WHERE NOT EXISTS (SELECT FROM public.main_clients_database)
                 ), created AS (
-                    INSERT INTO public.broadcast_manager (%s) SELECT %s FROM tried AS c RETURNING id
+                    INSERT INTO public.broadcast_manager (%s) SELECT %s FROM tried AS c
+                    RETURNING id, client_id, open_channel_id, closed_channel_id
                 )
-                SELECT (SELECT count(*) FROM tried), (SELECT array_agg(c.id) FROM created AS c)
+                SELECT
+                    (SELECT count(*) FROM tried),
+                    (SELECT array_agg(c.id) FROM created AS c),
+                    (
+                        SELECT array_agg(concat_ws(' ', c.id, t.client_id, t.open_channel_id, t.closed_channel_id))
+                        FROM created AS c
+                        INNER JOIN tried AS t
+                            ON c.client_id = t.client_id
+                                AND c.open_channel_id = t.open_channel_id AND c.closed_channel_id = t.closed_channel_id
+                    )
                 $query$, created_columns, created_values
-            ) INTO expected, ids USING how_many;
+            ) INTO expected, ids, made USING how_many;
             IF coalesce(cardinality(ids), 0) < expected THEN
                 problems := problems || format(
                     '%s: a trigger swallows %s of %s.', step, expected - coalesce(cardinality(ids), 0), expected
@@ -350,14 +360,9 @@ BEGIN
             -- Constraint triggers that are put off look at a row at its COMMIT.
             SET CONSTRAINTS ALL IMMEDIATE;
             SELECT count(*) INTO done
-            FROM public.broadcast_manager AS b
-            WHERE b.id = ANY (ids) AND (
-                NOT EXISTS (SELECT FROM public.main_clients_database) OR EXISTS (
-                    SELECT FROM public.main_clients_database AS c
-                    WHERE c.client_id = b.client_id
-                        AND c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
-                )
-            );
+            FROM unnest(made) AS m (line)
+            INNER JOIN public.broadcast_manager AS b
+                ON m.line = concat_ws(' ', b.id, b.client_id, b.open_channel_id, b.closed_channel_id);
             IF done < cardinality(ids) THEN
                 problems := problems || format(
                     '%s: a trigger takes away or changes %s of %s.', step, cardinality(ids) - done, cardinality(ids)
@@ -473,8 +478,8 @@ BEGIN
                 PERFORM pg_sleep(0.5 + random());
                 CONTINUE;
             WHEN OTHERS THEN
-                -- A client may have made the very row meanwhile; what is in the way comes back.
-                CONTINUE WHEN attempt < 3 AND (sqlstate = '23505' OR sqlstate LIKE '40%');
+                -- A client may have made the very row meanwhile, or deleted its owner; what is in the way comes back.
+                CONTINUE WHEN attempt < 5 AND (sqlstate IN ('23503', '23505') OR sqlstate LIKE '40%');
                 -- Without users there is nobody to try it with.
                 EXIT WHEN sqlstate = '23503' AND NOT EXISTS (SELECT FROM public.registered_users);
                 GET STACKED DIAGNOSTICS

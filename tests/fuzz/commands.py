@@ -187,6 +187,11 @@ class Commands:
         self._note(name, self._invoke(name, arguments, {"DATABASE_URL": self.fuzz.url} | environment)[0])
         assert set(self.fuzz.conn.execute(VIOLATIONS).fetchall()) <= set(before), (name, arguments)
 
+    def _switch(self, name: str, arguments: list[str], environment: Environment, _: None) -> None:
+        """As _look(); the others find sending switched on again."""
+        self._look(name, arguments, environment, _)
+        self.fuzz.conn.execute("SELECT broadcast.set_sending(TRUE)")
+
     def _migrate(
         self, name: str, arguments: list[str], environment: Environment, around: tuple[str | None, str]
     ) -> None:
@@ -271,7 +276,11 @@ class Commands:
         assert result.exit_code in (0, 1, 2), f"{about}: exit code {result.exit_code}"
         assert "Traceback" not in result.output, about
         # Findings are what these were asked for; all else that did not go well is told where errors are.
-        found = result.exit_code == 1 and name in ("verify", "doctor", "backfill") and result.stdout.strip()
+        found = (
+            result.exit_code == 1
+            and name in ("verify", "doctor", "backfill", "status", "sending")
+            and result.stdout.strip()
+        )
         sentence = result.exit_code == 0 or found or _SENTENCE.search(result.stderr)
         assert sentence, f"{about}: exit code {result.exit_code}, and nothing is said"
         return result.exit_code, result.stderr
@@ -347,6 +356,9 @@ _HOW: dict[str, tuple[_Call, Iterable[str], st.SearchStrategy[Any]]] = {
     "verify": (Commands._look, ["DATABASE_URL"], st.none()),
     "doctor": (Commands._look, ["DATABASE_URL"], st.none()),
     "backfill": (Commands._look, ["DATABASE_URL"], st.none()),
+    "status": (Commands._look, ["DATABASE_URL"], st.none()),
+    "roles": (Commands._look, ["DATABASE_URL"], st.none()),
+    "sending": (Commands._switch, ["DATABASE_URL"], st.none()),
     "upgrade": (Commands._migrate, ["DATABASE_URL"], _UP),
     "downgrade": (Commands._migrate, ["DATABASE_URL"], _DOWN),
     "api": (Commands._serve, SETTINGS, st.none()),
