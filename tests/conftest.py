@@ -4,6 +4,7 @@ import logging
 import os
 import random
 from collections.abc import Callable, Iterator
+from unittest.mock import patch
 
 import pytest
 
@@ -60,6 +61,13 @@ def _log_ends_with_the_test() -> Iterator[None]:
     """What a server of several tests logs between two of them is nobody's output."""
     yield
     logging.getLogger().removeHandler(logs._stderr)
+
+
+@pytest.fixture(autouse=True)
+def _environment_ends_with_the_test() -> Iterator[None]:
+    """What a command sets, as --database-url does, no later test sees."""
+    with patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session")
