@@ -11,6 +11,9 @@ ALL := .venv/.all-installed
 # The quick ones first.
 CHECKS := check-format check-lint check-secrets check-sql check-migrations check-types check-packages
 
+# Every command here starts Python, some of them many times: what was compiled once is kept, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: install demo serve screenshots test coverage mutants soak trust failover fuzz interleavings generate bench bench-full \
 	bench-live bench-backfill bench-delivery bench-metrics docs dist format check $(CHECKS) hooks revision psql lock
 

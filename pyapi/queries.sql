@@ -353,59 +353,41 @@ SELECT
     CAST(%(worker)s AS text) AS worker
 FROM broadcast.claim_due_broadcasts(CAST(%(worker)s AS text), CAST(%(count)s AS integer)) AS c;
 
--- name: messages_to_delete
--- The earlier messages of a delivery's broadcast that still stand.
+-- name: next_step
+-- Notes what came of the last request; what to delete, or to send in how many seconds by the database's clock, or the end.
 SELECT
-    m.chat_id,
-    m.message_id
-FROM broadcast.messages_to_delete(CAST(%(delivery_id)s AS bigint)) AS m;
-
--- name: record_message_deleted
--- Notes that a message does not stand any more.
-SELECT broadcast.record_message_deleted(CAST(%(chat_id)s AS text), CAST(%(message_id)s AS bigint));
-
--- name: channel_to_send
--- The channel of a delivery as it is now; no row where it was deleted.
-SELECT
-    c.open_channel_id,
-    c.open_channel_title,
-    c.open_channel_description,
-    c.closed_channel_id,
-    c.closed_channel_title,
-    c.closed_channel_description,
-    c.closed_channel_donation_message,
-    c.sub_1_price,
-    c.sub_1_time,
-    c.sub_2_price,
-    c.sub_2_time,
-    c.sub_3_price,
-    c.sub_3_time
-FROM broadcast.channel_to_send(CAST(%(delivery_id)s AS bigint)) AS c;
-
--- name: intend_part
--- Notes that a part is about to be sent; what to send, and in how many seconds by the database's clock. None: do not send.
-SELECT
-    i.attempt,
-    i.send_at,
-    i.chat_id,
-    i.open_channel_id,
-    i.open_channel_title,
-    i.open_channel_description,
-    i.closed_channel_id,
-    i.closed_channel_title,
-    i.closed_channel_description,
-    i.closed_channel_donation_message,
-    i.sub_1_price,
-    i.sub_1_time,
-    i.sub_2_price,
-    i.sub_2_time,
-    i.sub_3_price,
-    i.sub_3_time,
-    CAST(greatest(extract(EPOCH FROM i.send_at - clock_timestamp()), 0) AS float8) AS wait_seconds,
-    i.lease_seconds
-FROM broadcast.intend_part(
-    CAST(%(delivery_id)s AS bigint), CAST(%(worker)s AS text), CAST(%(part)s AS text)
-) AS i;
+    n.ended_as,
+    n.to_delete,
+    n.next_part AS part,
+    n.next_attempt AS attempt,
+    n.chat_id,
+    CAST(greatest(extract(EPOCH FROM n.send_at - clock_timestamp()), 0) AS float8) AS wait_seconds,
+    n.lease_seconds,
+    n.open_channel_id,
+    n.open_channel_title,
+    n.open_channel_description,
+    n.closed_channel_id,
+    n.closed_channel_title,
+    n.closed_channel_description,
+    n.closed_channel_donation_message,
+    n.sub_1_price,
+    n.sub_1_time,
+    n.sub_2_price,
+    n.sub_2_time,
+    n.sub_3_price,
+    n.sub_3_time
+FROM broadcast.next_step(
+    CAST(%(delivery_id)s AS bigint),
+    CAST(%(worker)s AS text),
+    CAST(%(part)s AS text),
+    CAST(%(attempt)s AS integer),
+    CAST(%(outcome)s AS text),
+    CAST(%(message_id)s AS bigint),
+    CAST(%(error_code)s AS text),
+    CAST(%(error_message)s AS text),
+    make_interval(secs => CAST(%(retry_after)s AS float8)),
+    CAST(%(deleted)s AS jsonb)
+) AS n;
 
 -- name: is_still_claimed
 -- One row while a delivery is this worker's, for so many seconds more at least.

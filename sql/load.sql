@@ -52,6 +52,7 @@
 \ir delivery/sending.sql
 \ir delivery/set_sending.sql
 \ir delivery/note_foreign_marks.sql
+\ir delivery/ends_delivery.sql
 \ir delivery/claim_due_broadcasts.sql
 \ir delivery/messages_to_delete.sql
 \ir delivery/record_message_deleted.sql
@@ -61,6 +62,7 @@
 \ir delivery/record_part.sql
 \ir delivery/finish_broadcast.sql
 \ir delivery/set_aside.sql
+\ir delivery/next_step.sql
 \ir delivery/release_expired_claims.sql
 \ir delivery/forget_old_deliveries.sql
 \ir channels/currency_network_pairs.sql

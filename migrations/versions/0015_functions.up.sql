@@ -320,6 +320,20 @@ COMMENT ON FUNCTION broadcast.note_foreign_marks() IS
 'Notes which broadcasts other programs have marked as being sent; a mark unchanged for a lease counts no more.';
 REVOKE ALL ON FUNCTION broadcast.note_foreign_marks() FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.ends_delivery(error_code text)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(
+        ends_delivery.error_code IN ('rate_limited', 'network', 'unauthorized', 'worker_stopped'), FALSE
+    );
+$$;
+
+COMMENT ON FUNCTION broadcast.ends_delivery(text) IS
+'Whether nothing more is sent after this error: it is not the channel''s fault, so it is tried again without counting.';
+REVOKE ALL ON FUNCTION broadcast.ends_delivery(text) FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.claim_due_broadcasts(worker text, max_count integer)
 RETURNS TABLE (delivery_id bigint, broadcast_id uuid, client_id uuid)
 LANGUAGE sql SECURITY DEFINER
@@ -477,25 +491,7 @@ COMMENT ON FUNCTION broadcast.channel_to_send(bigint) IS
 REVOKE ALL ON FUNCTION broadcast.channel_to_send(bigint) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.intend_part(delivery_id bigint, worker text, part text)
-RETURNS TABLE (
-    attempt integer,
-    send_at timestamptz,
-    chat_id text,
-    lease_seconds double precision,
-    open_channel_id text,
-    open_channel_title text,
-    open_channel_description text,
-    closed_channel_id text,
-    closed_channel_title text,
-    closed_channel_description text,
-    closed_channel_donation_message text,
-    sub_1_price numeric,
-    sub_1_time bigint,
-    sub_2_price numeric,
-    sub_2_time bigint,
-    sub_3_price numeric,
-    sub_3_time bigint
-)
+RETURNS TABLE (attempt integer, send_at timestamptz, chat_id text)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 -- Use the keys even while the statistics still say that the history is empty.
@@ -506,7 +502,6 @@ AS $$
 #variable_conflict use_column
 DECLARE
     settings broadcast.settings;
-    channel record;
     slot timestamptz := clock_timestamp();
     to_chat text;
     number integer;
@@ -518,7 +513,10 @@ BEGIN
     IF NOT FOUND THEN
         RETURN; -- The lease has run out; another worker has the broadcast.
     END IF;
-    SELECT c.* INTO channel FROM broadcast.channel_to_send(intend_part.delivery_id) AS c;
+    SELECT CASE intend_part.part WHEN 'open' THEN b.open_channel_id ELSE b.closed_channel_id END INTO to_chat
+    FROM broadcast.deliveries AS d
+    INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
+    WHERE d.id = intend_part.delivery_id;
     IF NOT FOUND THEN
         RETURN; -- The channel was deleted.
     END IF;
@@ -528,7 +526,6 @@ BEGIN
     ) THEN
         RETURN;
     END IF;
-    to_chat := CASE intend_part.part WHEN 'open' THEN channel.open_channel_id ELSE channel.closed_channel_id END;
 
     IF settings.messages_per_second IS NOT NULL OR settings.chat_interval IS NOT NULL THEN
         -- The lock on this one row also keeps two workers from giving one chat the same time.
@@ -551,19 +548,12 @@ BEGIN
     RETURNING new_part.attempt INTO number;
     UPDATE broadcast.deliveries AS d SET lease_until = slot + settings.claim_lease WHERE d.id = intend_part.delivery_id;
 
-    RETURN QUERY SELECT
-        number, slot, to_chat, extract(EPOCH FROM settings.claim_lease)::double precision,
-        channel.open_channel_id, channel.open_channel_title, channel.open_channel_description,
-        channel.closed_channel_id, channel.closed_channel_title, channel.closed_channel_description,
-        channel.closed_channel_donation_message,
-        channel.sub_1_price, channel.sub_1_time,
-        channel.sub_2_price, channel.sub_2_time,
-        channel.sub_3_price, channel.sub_3_time;
+    RETURN QUERY SELECT number, slot, to_chat;
 END;
 $$;
 
 COMMENT ON FUNCTION broadcast.intend_part(bigint, text, text) IS
-'Records that a worker is about to send this part; gives what to send, where and not before when, or nothing.';
+'Records that a worker is about to send this part; gives where and not before when, or nothing.';
 REVOKE ALL ON FUNCTION broadcast.intend_part(bigint, text, text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.is_still_claimed(delivery_id bigint, worker text, seconds double precision)
@@ -730,8 +720,7 @@ BEGIN
             )
         ORDER BY p.decided_at DESC
         LIMIT 1;
-        -- A failure that is not the channel's fault is retried without being counted.
-        IF NOT FOUND OR failure.error_code IN ('rate_limited', 'network', 'unauthorized', 'worker_stopped') THEN
+        IF NOT FOUND OR broadcast.ends_delivery(failure.error_code) THEN
             result := 'released';
             stored.broadcast_status := 'pending';
             stored.next_send_time := now();
@@ -862,6 +851,130 @@ $$;
 COMMENT ON FUNCTION broadcast.set_aside(bigint, text, text) IS
 'Ends a claim that the database does not let be fulfilled; tried again after the pause for failures, and not counted.';
 REVOKE ALL ON FUNCTION broadcast.set_aside(bigint, text, text) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.next_step(
+    delivery_id bigint,
+    worker text,
+    part text DEFAULT NULL,
+    attempt integer DEFAULT NULL,
+    outcome text DEFAULT NULL,
+    message_id bigint DEFAULT NULL,
+    error_code text DEFAULT NULL,
+    error_message text DEFAULT NULL,
+    retry_after interval DEFAULT NULL,
+    deleted jsonb DEFAULT NULL
+)
+RETURNS TABLE (
+    ended_as text,
+    to_delete jsonb,
+    next_part text,
+    next_attempt integer,
+    send_at timestamptz,
+    chat_id text,
+    lease_seconds double precision,
+    open_channel_id text,
+    open_channel_title text,
+    open_channel_description text,
+    closed_channel_id text,
+    closed_channel_title text,
+    closed_channel_description text,
+    closed_channel_donation_message text,
+    sub_1_price numeric,
+    sub_1_time bigint,
+    sub_2_price numeric,
+    sub_2_time bigint,
+    sub_3_price numeric,
+    sub_3_time bigint
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+-- Use the keys even while the statistics still say that the history is empty.
+SET enable_seqscan = off
+-- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    channel record;
+    nothing_done constant boolean := next_step.part IS NULL AND next_step.deleted IS NULL;
+    deletion_failed constant boolean := next_step.part IS NULL AND next_step.error_code IS NOT NULL;
+BEGIN
+    -- First of all, and also when the lease has run out: what is known is not lost.
+    IF next_step.part IS NOT NULL THEN
+        PERFORM broadcast.record_part(
+            next_step.delivery_id, next_step.part, next_step.attempt, next_step.outcome, next_step.message_id,
+            next_step.error_code, next_step.error_message, next_step.retry_after
+        );
+    END IF;
+    PERFORM broadcast.record_message_deleted(m.chat_id, m.message_id)
+    FROM jsonb_to_recordset(next_step.deleted) AS m (chat_id text, message_id bigint);
+
+    PERFORM FROM broadcast.deliveries AS d
+    WHERE d.id = next_step.delivery_id AND d.worker = next_step.worker AND d.finished_at IS NULL
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        ended_as := 'lost';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    SELECT c.* INTO channel FROM broadcast.channel_to_send(next_step.delivery_id) AS c;
+    IF NOT FOUND THEN
+        ended_as := broadcast.set_aside(
+            next_step.delivery_id, next_step.worker, 'no channel has this broadcast''s pair'
+        );
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    IF nothing_done THEN
+        SELECT jsonb_agg(to_jsonb(m)) INTO to_delete FROM broadcast.messages_to_delete(next_step.delivery_id) AS m;
+    END IF;
+    IF to_delete IS NULL AND (deletion_failed OR NOT broadcast.ends_delivery(next_step.error_code)) THEN
+        FOREACH next_part IN ARRAY CASE next_step.part
+            WHEN 'open' THEN ARRAY['closed']
+            WHEN 'closed' THEN ARRAY[]::text[]
+            ELSE ARRAY['open', 'closed']
+        END
+        LOOP
+            SELECT i.attempt, i.send_at, i.chat_id INTO next_attempt, send_at, chat_id
+            FROM broadcast.intend_part(next_step.delivery_id, next_step.worker, next_part) AS i;
+            IF next_attempt IS NULL AND NOT nothing_done THEN
+                -- This step was taken before, and its answer was lost: the message has not been sent.
+                SELECT p.attempt, p.send_at, p.chat_id INTO next_attempt, send_at, chat_id
+                FROM broadcast.delivery_parts AS p
+                WHERE p.delivery_id = next_step.delivery_id AND p.part = next_part AND p.state = 'intended';
+            END IF;
+            EXIT WHEN next_attempt IS NOT NULL;
+        END LOOP;
+    END IF;
+    IF deletion_failed AND next_attempt IS NOT NULL THEN
+        PERFORM broadcast.record_part(
+            next_step.delivery_id, next_part, next_attempt, 'failed', NULL,
+            next_step.error_code, next_step.error_message, next_step.retry_after
+        );
+    END IF;
+    IF to_delete IS NULL AND (deletion_failed OR next_attempt IS NULL) THEN
+        ended_as := broadcast.finish_broadcast(next_step.delivery_id, next_step.worker);
+    END IF;
+    RETURN QUERY SELECT
+        ended_as, to_delete, next_part, next_attempt, send_at, chat_id,
+        (SELECT extract(EPOCH FROM s.claim_lease)::double precision FROM broadcast.settings AS s),
+        channel.open_channel_id, channel.open_channel_title, channel.open_channel_description,
+        channel.closed_channel_id, channel.closed_channel_title, channel.closed_channel_description,
+        channel.closed_channel_donation_message,
+        channel.sub_1_price, channel.sub_1_time,
+        channel.sub_2_price, channel.sub_2_time,
+        channel.sub_3_price, channel.sub_3_time;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.next_step(
+    bigint, text, text, integer, text, bigint, text, text, interval, jsonb
+) IS
+'Records what came of a worker''s last request, and tells the next: messages to delete, a part to send, or the end.';
+REVOKE ALL ON FUNCTION broadcast.next_step(
+    bigint, text, text, integer, text, bigint, text, text, interval, jsonb
+) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.release_expired_claims()
 RETURNS integer

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from psycopg.rows import tuple_row
+from psycopg.rows import AsyncRowFactory, tuple_row
 from telegram import Bot
 
 from pyapi.pool import Pool, connection, make_pool
@@ -65,12 +65,14 @@ async def worker_context(settings: WorkerSettings) -> AsyncIterator[WorkerContex
         yield WorkerContext(pool, bot, settings)
 
 
-async def call(context: WorkerContext, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+async def call(
+    context: WorkerContext, query: str, row_factory: AsyncRowFactory[Any] = tuple_row, **parameters: Any
+) -> list[Any]:
     """Run a named query once.
 
     Raises:
         psycopg.Error: the database did not answer.
     """
-    async with connection(context.pool) as conn, conn.cursor(row_factory=tuple_row) as cursor:
+    async with connection(context.pool) as conn, conn.cursor(row_factory=row_factory) as cursor:
         await cursor.execute(QUERIES[query], parameters)
         return await cursor.fetchall()

@@ -1,6 +1,6 @@
 """One delivery of a broadcast: the earlier messages are deleted, then its two parts are sent (docs/delivery.md).
 
-The functions in sql/delivery/ decide what is sent, when, and what follows from the outcome. Each part is recorded
+next_step() in sql/delivery/ decides what is sent, when, and what follows from the outcome. Each part is recorded
 before it is sent and afterwards; between the two there is exactly one request.
 """
 
@@ -10,12 +10,13 @@ import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
 import structlog
-from psycopg.rows import class_row
+from psycopg.rows import AsyncRowFactory, class_row, tuple_row
+from psycopg.types.json import Jsonb
 from structlog.contextvars import bind_contextvars
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
@@ -41,8 +42,12 @@ from pyapi.worker.telegram_errors import (
     Refusal,
 )
 
-# After these nothing else is sent for now; finish_broadcast() does not count them.
-_ENDS_DELIVERY = (RATE_LIMITED, NETWORK, UNAUTHORIZED, STOPPED, CLAIM_LOST)
+# Where a deletion ends with one of these, nothing is sent.
+_BLOCKS = (RATE_LIMITED, NETWORK, UNAUTHORIZED, STOPPED, NOT_DELETED)
+# What next_step() is told when there is nothing to tell.
+_NO_REPORT: dict[str, Any] = dict.fromkeys(
+    ("part", "attempt", "outcome", "message_id", "error_code", "error_message", "retry_after", "deleted")
+)
 # After a longer wait than this the worker asks whether it still has the claim.
 _RECHECK_CLAIM_AFTER_SECONDS = 1.0
 _LONGEST_PAUSE = 5
@@ -94,9 +99,26 @@ class Delivered:
 
 
 @dataclass(frozen=True)
-class ChannelToSend:
-    """A row of channel_to_send(): the channel as it is now."""
+class Step:
+    """A row of next_step(): the end, messages to delete, or a part to send; and the channel as it is now.
 
+    Args:
+        ended_as: how the claim ended; None while there is something to do.
+        to_delete: messages of earlier deliveries, each with its chat_id and message_id; None where there is none.
+        part: which part to send.
+        attempt: the number of this try.
+        chat_id: where to.
+        wait_seconds: not before so many seconds have passed, by the database's clock.
+        lease_seconds: as long a request may take four times.
+    """
+
+    ended_as: str | None
+    to_delete: list[dict[str, Any]] | None
+    part: Part
+    attempt: int
+    chat_id: str
+    wait_seconds: float
+    lease_seconds: float
     open_channel_id: str
     open_channel_title: str | None
     open_channel_description: str | None
@@ -110,17 +132,6 @@ class ChannelToSend:
     sub_2_time: int | None
     sub_3_price: Decimal | None
     sub_3_time: int | None
-
-
-@dataclass(frozen=True)
-class IntendedPart(ChannelToSend):
-    """A row of intend_part(): the channel as it is now, and when to send; wait_seconds by the database's clock."""
-
-    attempt: int
-    send_at: Any
-    chat_id: str
-    wait_seconds: float
-    lease_seconds: float
 
 
 async def claim_due(context: WorkerContext, worker: str, count: int) -> list[Claim]:
@@ -157,29 +168,33 @@ async def deliver(context: WorkerContext, claim: Claim) -> Delivered:
     last: Refusal | None = None
     error: str | None = None
     trouble: str | None = None
+    report: dict[str, Any] = {}
     try:
-        # Before the earlier messages are deleted it must be known that new ones can be made.
-        await _check_sendable(context, claim)
-        blocked_by = await _delete_earlier(context, claim)
-        for part in get_args(Part):
-            refused = await _send_part(context, claim, part, blocked_by)
-            last = refused or last
-            error = refused.sentence(part) if refused else error
-            if refused and (blocked_by or refused.kind in _ENDS_DELIVERY):
+        while not context.stopping.is_set():
+            asked_at = _boot_time()
+            step = await _next_step(context, claim, report)
+            if step.ended_as is not None:
+                outcome = step.ended_as
                 break
-    except DATABASE_AWAY as away:
-        # finish_broadcast() makes a part that is still intended unknown.
-        error = "The database was away."
-        log.warning("delivery.interrupted", reason=type(away).__name__)
+            if step.to_delete:
+                _check_sendable(step)
+                refused, report = await _delete_earlier(context, step)
+            else:
+                refused, report = await _send_part(context, claim, step, asked_at)
+            if refused:
+                last, error = refused, report["error_message"]
+        else:
+            await _record_part(context, claim, report)
+            outcome = await _end_claim(context, claim, "finish_broadcast")
     except (psycopg.Error, NotSendable) as refusal:
         trouble = _said_by_database(refusal)
+        outcome = await _end_claim(context, claim, "set_aside", reason=trouble)
     # Telegram does not answer: getMe must succeed before anything else is sent.
     if last and last.kind in (NETWORK, UNEXPECTED):
         context.unreachable = True
     if last and last.kind is UNAUTHORIZED:
         context.token_refused = True
         context.stopping.set()
-    outcome, trouble = await _end_claim(context, claim, trouble)
     CLAIMS_ENDED.labels(outcome).inc()
     level, event = _OUTCOME_LOGS[outcome]
     code = last.kind.code if last else None
@@ -189,17 +204,31 @@ async def deliver(context: WorkerContext, claim: Claim) -> Delivered:
     return Delivered(claim.broadcast_id, outcome, trouble or error)
 
 
-async def _end_claim(context: WorkerContext, claim: Claim, trouble: str | None) -> tuple[str, str | None]:
-    """How the claim ended, and what the database said where it does not let it be sent."""
-    about: dict[str, Any] = {"delivery_id": claim.delivery_id, "worker": claim.worker}
-    if trouble is None:
-        try:
-            rows = await _call_until_answered(context, "finish_broadcast", **about)
-            return str(rows[0][0]), None
-        except psycopg.Error as refusal:
-            trouble = _said_by_database(refusal)
-    rows = await _call_until_answered(context, "set_aside", reason=trouble, **about)
-    return str(rows[0][0]), trouble
+async def _next_step(context: WorkerContext, claim: Claim, report: dict[str, Any]) -> Step:
+    """Say what came of the last step, nothing at the beginning, and take the next one.
+
+    Raises:
+        psycopg.Error: the database refuses. What was sent is recorded all the same.
+    """
+    parameters = _NO_REPORT | report | {"delivery_id": claim.delivery_id, "worker": claim.worker}
+    try:
+        rows: list[Step] = await _call_until_answered(context, "next_step", class_row(Step), **parameters)
+    except psycopg.Error:
+        await _record_part(context, claim, report)
+        raise
+    return rows[0]
+
+
+async def _record_part(context: WorkerContext, claim: Claim, report: dict[str, Any]) -> None:
+    if "part" in report:
+        parameters = _NO_REPORT | report | {"delivery_id": claim.delivery_id}
+        await _call_until_answered(context, "record_part", **parameters)
+
+
+async def _end_claim(context: WorkerContext, claim: Claim, query: str, **details: str) -> str:
+    about = {"delivery_id": claim.delivery_id, "worker": claim.worker}
+    rows = await _call_until_answered(context, query, tuple_row, **about, **details)
+    return str(rows[0][0])
 
 
 def _said_by_database(refusal: Exception) -> str:
@@ -208,99 +237,81 @@ def _said_by_database(refusal: Exception) -> str:
     return str(refusal)
 
 
-async def _check_sendable(context: WorkerContext, claim: Claim) -> None:
-    """See that the messages can be made.
+def _check_sendable(step: Step) -> None:
+    """See that the messages can be made, before those of last time are deleted.
 
     Raises:
         NotSendable: they can not.
-        psycopg.Error: the channel can not be read.
     """
-    async with connection(context.pool) as conn, conn.cursor(row_factory=class_row(ChannelToSend)) as cursor:
-        await cursor.execute(QUERIES["channel_to_send"], {"delivery_id": claim.delivery_id})
-        channel = await cursor.fetchone()
-    if channel is None:
-        raise NotSendable("no channel has this broadcast's pair")
     try:
-        for message in broadcast_messages(channel):
+        for message in broadcast_messages(step):
             str(message.html)
     except Exception as error:
         raise NotSendable(f"its messages can not be made ({type(error).__name__})") from error
 
 
-async def _delete_earlier(context: WorkerContext, claim: Claim) -> Refusal | None:
-    """Delete the earlier messages; the refusal, where nothing may be sent because of it."""
-    for chat_id, message_id in await call(context, "messages_to_delete", delivery_id=claim.delivery_id):
-        if context.stopping.is_set():
-            return Refusal(STOPPED)
-        refused = await _with_timeout(
-            context, context.settings.worker_send_timeout, delete_message(context.bot, chat_id, message_id)
-        )
-        about = log.bind(chat_id=chat_id, message_id=message_id)
+async def _delete_earlier(context: WorkerContext, step: Step) -> tuple[Refusal | None, dict[str, Any]]:
+    """Delete the earlier messages; the refusal, where nothing may be sent because of it, and what to report."""
+    deleted: list[dict[str, Any]] = []
+    for message in step.to_delete or ():
+        part: Part = "closed" if message["chat_id"] == step.closed_channel_id else "open"
+        refused = await _delete_message(context, **message)
         if refused is None or refused.kind in (MESSAGE_GONE, MESSAGE_KEPT):
-            await call(context, "record_message_deleted", chat_id=chat_id, message_id=message_id)
-            about.info("message.deleted", code=refused.kind.code if refused else None)
-        elif refused.kind in _ENDS_DELIVERY or refused.kind.state == "unknown":
-            about.warning("message.not_deleted", code=refused.kind.code)
-            return refused if refused.kind in _ENDS_DELIVERY else Refusal(NOT_DELETED, description=refused.description)
-        else:
-            # For example, the bot is no longer in that chat; the new messages are sent all the same.
-            about.warning("message.not_deleted", code=refused.kind.code)
-    return None
+            deleted.append(message)
+            log.info("message.deleted", **message, code=refused.kind.code if refused else None)
+            continue
+        if refused.kind is not STOPPED:
+            log.warning("message.not_deleted", **message, code=refused.kind.code)
+        if refused.kind.state == "unknown":
+            refused = Refusal(NOT_DELETED, description=refused.description)
+        if refused.kind in _BLOCKS:
+            return refused, {"deleted": Jsonb(deleted), **_reason(refused, part)}
+        # For example, the bot is no longer in that chat; the new messages are sent all the same.
+    return None, {"deleted": Jsonb(deleted)}
 
 
-async def _send_part(context: WorkerContext, claim: Claim, part: Part, blocked_by: Refusal | None) -> Refusal | None:
-    """Send a part once and record the outcome; None when it was sent, or need not be sent."""
+async def _delete_message(context: WorkerContext, chat_id: str, message_id: int) -> Refusal | None:
     if context.stopping.is_set():
         return Refusal(STOPPED)
-    began, intended_at = time.monotonic(), _boot_time()
-    intended = await _intend(context, claim, part)
-    if intended is None:
-        return None
-    result = blocked_by or await _wait_and_send(context, claim, part, intended, intended_at)
+    request = delete_message(context.bot, chat_id, message_id)
+    return await _with_timeout(context, context.settings.worker_send_timeout, request)
+
+
+async def _send_part(
+    context: WorkerContext, claim: Claim, step: Step, asked_at: float
+) -> tuple[Refusal | None, dict[str, Any]]:
+    """Send a part once; the refusal, None when it was sent, and what to report."""
+    began = time.monotonic()
+    result = await _wait_and_send(context, claim, step, asked_at)
     about = log.bind(
-        part=part,
-        open_channel_id=intended.open_channel_id,
-        closed_channel_id=intended.closed_channel_id,
-        chat_id=intended.chat_id,
+        part=step.part,
+        open_channel_id=step.open_channel_id,
+        closed_channel_id=step.closed_channel_id,
+        chat_id=step.chat_id,
         duration_ms=milliseconds_since(began),
     )
-    refused = result if isinstance(result, Refusal) else None
-    outcome = refused.kind.state if refused else "sent"
-    if refused is None:
+    report = {"part": step.part, "attempt": step.attempt}
+    if not isinstance(result, Refusal):
         about.info("part.sent", message_id=result)
-    else:
-        event = "part.unknown" if outcome == "unknown" else "part.failed"
-        about.warning(event, code=refused.kind.code, description=refused.description)
-    await _call_until_answered(
-        context,
-        "record_part",
-        delivery_id=claim.delivery_id,
-        part=part,
-        attempt=intended.attempt,
-        outcome=outcome,
-        message_id=None if refused else result,
-        error_code=refused.kind.code if refused else None,
-        error_message=refused.sentence(part) if refused else None,
-        retry_after=refused.retry_after if refused else None,
-    )
-    return refused
+        return None, report | {"outcome": "sent", "message_id": result}
+    event = "part.unknown" if result.kind.state == "unknown" else "part.failed"
+    about.warning(event, code=result.kind.code, description=result.description)
+    return result, report | {"outcome": result.kind.state, **_reason(result, step.part)}
 
 
-async def _intend(context: WorkerContext, claim: Claim, part: Part) -> IntendedPart | None:
-    async with connection(context.pool) as conn, conn.cursor(row_factory=class_row(IntendedPart)) as cursor:
-        await cursor.execute(
-            QUERIES["intend_part"], {"delivery_id": claim.delivery_id, "worker": claim.worker, "part": part}
-        )
-        return await cursor.fetchone()
+def _reason(refused: Refusal, part: Part) -> dict[str, Any]:
+    return {
+        "error_code": refused.kind.code,
+        "error_message": refused.sentence(part),
+        "retry_after": refused.retry_after,
+    }
 
 
-async def _wait_and_send(
-    context: WorkerContext, claim: Claim, part: Part, intended: IntendedPart, intended_at: float
-) -> int | Refusal:
-    seconds = min(context.settings.worker_send_timeout, intended.lease_seconds / 4)
-    if intended.wait_seconds > 0:
-        await context.pause(intended.wait_seconds)
-    if _boot_time() - intended_at > _RECHECK_CLAIM_AFTER_SECONDS:
+async def _wait_and_send(context: WorkerContext, claim: Claim, step: Step, asked_at: float) -> int | Refusal:
+    seconds = min(context.settings.worker_send_timeout, step.lease_seconds / 4)
+    if step.wait_seconds > 0:
+        await context.pause(step.wait_seconds)
+    if _boot_time() - asked_at > _RECHECK_CLAIM_AFTER_SECONDS:
         # The process or its machine may have been suspended, and another worker has taken over.
         still = await _call_until_answered(
             context, "is_still_claimed", delivery_id=claim.delivery_id, worker=claim.worker, seconds=seconds
@@ -309,12 +320,12 @@ async def _wait_and_send(
             return Refusal(CLAIM_LOST)
     if context.stopping.is_set():
         return Refusal(STOPPED)
-    message = next(m for m in broadcast_messages(intended) if m.to == part)
-    sending = send_message(context.bot, intended.chat_id, message, context.bot_username)
+    message = next(m for m in broadcast_messages(step) if m.to == step.part)
+    sending = send_message(context.bot, step.chat_id, message, context.bot_username)
     asked = time.monotonic()
     result = await _with_timeout(context, seconds, sending)
     outcome = result.kind.state if isinstance(result, Refusal) else "sent"
-    PART_SECONDS.labels(part, outcome).observe(time.monotonic() - asked)
+    PART_SECONDS.labels(step.part, outcome).observe(time.monotonic() - asked)
     return result
 
 
@@ -335,7 +346,9 @@ async def _with_timeout(context: WorkerContext, seconds: float, request: Corouti
         return Refusal(NO_ANSWER)
 
 
-async def _call_until_answered(context: WorkerContext, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+async def _call_until_answered(
+    context: WorkerContext, query: str, row_factory: AsyncRowFactory[Any] = tuple_row, **parameters: Any
+) -> list[Any]:
     """Run a named query again and again until the database has answered; it must be safe to run twice.
 
     Raises:
@@ -346,5 +359,5 @@ async def _call_until_answered(context: WorkerContext, query: str, **parameters:
         wait=wait_random_exponential(multiplier=0.1, max=_LONGEST_PAUSE),
         before_sleep=retry_logged("database.away", query=query),
     )
-    rows: list[tuple[Any, ...]] = await retrying(call, context, query, **parameters)
+    rows: list[Any] = await retrying(call, context, query, row_factory, **parameters)
     return rows

@@ -90,8 +90,7 @@ BEGIN
             )
         ORDER BY p.decided_at DESC
         LIMIT 1;
-        -- A failure that is not the channel's fault is retried without being counted.
-        IF NOT FOUND OR failure.error_code IN ('rate_limited', 'network', 'unauthorized', 'worker_stopped') THEN
+        IF NOT FOUND OR broadcast.ends_delivery(failure.error_code) THEN
             result := 'released';
             stored.broadcast_status := 'pending';
             stored.next_send_time := now();

@@ -1,23 +1,5 @@
 CREATE OR REPLACE FUNCTION broadcast.intend_part(delivery_id bigint, worker text, part text)
-RETURNS TABLE (
-    attempt integer,
-    send_at timestamptz,
-    chat_id text,
-    lease_seconds double precision,
-    open_channel_id text,
-    open_channel_title text,
-    open_channel_description text,
-    closed_channel_id text,
-    closed_channel_title text,
-    closed_channel_description text,
-    closed_channel_donation_message text,
-    sub_1_price numeric,
-    sub_1_time bigint,
-    sub_2_price numeric,
-    sub_2_time bigint,
-    sub_3_price numeric,
-    sub_3_time bigint
-)
+RETURNS TABLE (attempt integer, send_at timestamptz, chat_id text)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 -- Use the keys even while the statistics still say that the history is empty.
@@ -28,7 +10,6 @@ AS $$
 #variable_conflict use_column
 DECLARE
     settings broadcast.settings;
-    channel record;
     slot timestamptz := clock_timestamp();
     to_chat text;
     number integer;
@@ -40,7 +21,10 @@ BEGIN
     IF NOT FOUND THEN
         RETURN; -- The lease has run out; another worker has the broadcast.
     END IF;
-    SELECT c.* INTO channel FROM broadcast.channel_to_send(intend_part.delivery_id) AS c;
+    SELECT CASE intend_part.part WHEN 'open' THEN b.open_channel_id ELSE b.closed_channel_id END INTO to_chat
+    FROM broadcast.deliveries AS d
+    INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
+    WHERE d.id = intend_part.delivery_id;
     IF NOT FOUND THEN
         RETURN; -- The channel was deleted.
     END IF;
@@ -50,7 +34,6 @@ BEGIN
     ) THEN
         RETURN;
     END IF;
-    to_chat := CASE intend_part.part WHEN 'open' THEN channel.open_channel_id ELSE channel.closed_channel_id END;
 
     IF settings.messages_per_second IS NOT NULL OR settings.chat_interval IS NOT NULL THEN
         -- The lock on this one row also keeps two workers from giving one chat the same time.
@@ -73,17 +56,10 @@ BEGIN
     RETURNING new_part.attempt INTO number;
     UPDATE broadcast.deliveries AS d SET lease_until = slot + settings.claim_lease WHERE d.id = intend_part.delivery_id;
 
-    RETURN QUERY SELECT
-        number, slot, to_chat, extract(EPOCH FROM settings.claim_lease)::double precision,
-        channel.open_channel_id, channel.open_channel_title, channel.open_channel_description,
-        channel.closed_channel_id, channel.closed_channel_title, channel.closed_channel_description,
-        channel.closed_channel_donation_message,
-        channel.sub_1_price, channel.sub_1_time,
-        channel.sub_2_price, channel.sub_2_time,
-        channel.sub_3_price, channel.sub_3_time;
+    RETURN QUERY SELECT number, slot, to_chat;
 END;
 $$;
 
 COMMENT ON FUNCTION broadcast.intend_part(bigint, text, text) IS
-'Records that a worker is about to send this part; gives what to send, where and not before when, or nothing.';
+'Records that a worker is about to send this part; gives where and not before when, or nothing.';
 REVOKE ALL ON FUNCTION broadcast.intend_part(bigint, text, text) FROM public;

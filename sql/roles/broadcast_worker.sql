@@ -25,11 +25,8 @@ BEGIN
     GRANT EXECUTE ON FUNCTION
         broadcast.note_foreign_marks(),
         broadcast.claim_due_broadcasts(text, integer),
-        broadcast.messages_to_delete(bigint),
-        broadcast.record_message_deleted(text, bigint),
-        broadcast.intend_part(bigint, text, text),
+        broadcast.next_step(bigint, text, text, integer, text, bigint, text, text, interval, jsonb),
         broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval),
-        broadcast.channel_to_send(bigint),
         broadcast.is_still_claimed(bigint, text, double precision),
         broadcast.finish_broadcast(bigint, text),
         broadcast.set_aside(bigint, text, text),

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from psycopg.rows import dict_row
+
 from tests.delivery.broadcasts import Conn
 from tests.functions.calls import value
 
@@ -15,6 +17,16 @@ def intend(conn: Conn, delivery: int, part: str, worker: str = "ann") -> tuple[i
     """The attempt's number and when to send; None: do not send."""
     query = "SELECT attempt, send_at FROM broadcast.intend_part(%s, %s, %s)"
     return conn.execute(query, [delivery, worker, part]).fetchone()
+
+
+def step(conn: Conn, delivery: int, worker: str = "ann", **report: Any) -> dict[str, Any]:
+    """What to do next, after what came of the last step; what is NULL is left out."""
+    named = "".join(f", {name} => %s" for name in report)
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(
+            f"SELECT * FROM broadcast.next_step(%s, %s{named})".encode(), [delivery, worker, *report.values()]
+        ).fetchone()
+    return {name: value for name, value in (found or {}).items() if value is not None}
 
 
 def record(conn: Conn, delivery: int, part: str, outcome: str, *, attempt: int = 1, **details: Any) -> None:

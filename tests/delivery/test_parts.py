@@ -78,18 +78,6 @@ def test_record_says_the_same_twice(conn: Conn) -> None:
     assert parts(conn, broadcast) == [("open", "sent", None)]
 
 
-def test_channel_is_sent_as_it_is_when_the_part_is_intended(conn: Conn) -> None:
-    broadcast = add_broadcast(conn)
-    (delivery,) = claim(conn)
-    conn.execute("UPDATE main_clients_database SET closed_channel_id = '-1009999999993', sub_1_price = 7")
-    given = conn.execute(
-        "SELECT chat_id, open_channel_id, closed_channel_id, sub_1_price"
-        " FROM broadcast.intend_part(%s, 'ann', 'closed')",
-        [delivery],
-    ).fetchone()
-    assert given == ("-1009999999993", broadcast.open_id, "-1009999999993", 7)
-
-
 def test_pauses_double_up_to_the_longest(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
     conn.execute("UPDATE broadcast.settings SET max_consecutive_failures = 9, max_retry_pause = '1 h'")

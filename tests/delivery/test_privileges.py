@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from tests.delivery.broadcasts import Conn, add_broadcast
-from tests.delivery.calls import claim, send
+from tests.delivery.calls import claim, step
 from tools.databases import connect
 
 
@@ -12,7 +12,9 @@ def test_worker_delivers_with_its_role_alone(conn: Conn, worker_url: str) -> Non
     add_broadcast(conn)
     with connect(worker_url) as own:
         (delivery,) = claim(own)
-        assert send(own, delivery, "sent", "sent") == "sent"
+        step(own, delivery)
+        step(own, delivery, part="open", attempt=1, outcome="sent", message_id=1)
+        assert step(own, delivery, part="closed", attempt=1, outcome="sent", message_id=2)["ended_as"] == "sent"
         for function in ("release_expired_claims", "forget_old_deliveries"):
             own.execute(f"SELECT broadcast.{function}()".encode())
 

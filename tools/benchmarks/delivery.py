@@ -37,6 +37,8 @@ BATCH = 10
 OURS, PGMQ, PROCRASTINATE = "ours", "pgmq-style", "procrastinate"
 WORKERS = (1, 2, 4)
 
+REPORT = ("part", "attempt", "outcome", "message_id", "error_code", "error_message", "retry_after", "deleted")
+
 # What each of them does for a broadcast besides claiming: both messages noted before and after, then the counters.
 NOTES = """
 CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, broadcast_id uuid NOT NULL, part text NOT NULL,
@@ -70,15 +72,13 @@ DO $$
 DECLARE
   claim record;
   part text;
-  made integer;
   work text := 'bench';
 BEGIN
   FOR claim IN SELECT * FROM broadcast.claim_due_broadcasts(work, 1000) LOOP
+    PERFORM broadcast.next_step(claim.delivery_id, work, deleted => '[]');
     FOREACH part IN ARRAY ARRAY['open', 'closed'] LOOP
-      SELECT i.attempt INTO made FROM broadcast.intend_part(claim.delivery_id, work, part) AS i;
-      PERFORM broadcast.record_part(claim.delivery_id, part, made, 'sent', claim.delivery_id);
+      PERFORM broadcast.next_step(claim.delivery_id, work, part, 1, 'sent', claim.delivery_id);
     END LOOP;
-    PERFORM broadcast.finish_broadcast(claim.delivery_id, work);
   END LOOP;
 END $$
 """
@@ -205,21 +205,11 @@ def _ours(conn: psycopg.Connection[Any]) -> bool:
     me = f"bench-{os.getpid()}"
     claims = conn.execute(QUERIES["claim_due_broadcasts"], {"worker": me, "count": BATCH}).fetchall()
     for delivery_id, *_ in claims:
+        report: dict[str, Any] = dict.fromkeys(REPORT) | {"delivery_id": delivery_id, "worker": me}
+        conn.execute(QUERIES["next_step"], report | {"deleted": "[]"})
         for part in ("open", "closed"):
-            intended = conn.execute(
-                QUERIES["intend_part"], {"delivery_id": delivery_id, "worker": me, "part": part}
-            ).fetchone()
-            assert intended is not None
-            record: dict[str, Any] = dict.fromkeys(("error_code", "error_message", "retry_after"))
-            record |= {
-                "delivery_id": delivery_id,
-                "part": part,
-                "attempt": intended[0],
-                "outcome": "sent",
-                "message_id": 1,
-            }
-            conn.execute(QUERIES["record_part"], record)
-        conn.execute(QUERIES["finish_broadcast"], {"delivery_id": delivery_id, "worker": me})
+            sent = {"part": part, "attempt": 1, "outcome": "sent", "message_id": 1}
+            conn.execute(QUERIES["next_step"], report | sent)
     return bool(claims)
 
 
