@@ -21,14 +21,6 @@ BEGIN
             OR EXISTS (SELECT FROM pg_inherits AS i WHERE c.oid IN (i.inhrelid, i.inhparent))
         )
         UNION ALL
-        SELECT format(
-            '%1$s belongs to %2$I, you are %3$I: the rule''s functions must belong to the tables'' owner. Connect as %2$I, '
-            'or add options=-c%%20role%%3D%2$s to the URL, or ALTER TABLE %1$s OWNER TO %3$I.',
-            c.oid::regclass, pg_get_userbyid(c.relowner), current_user
-        )
-        FROM pg_class AS c
-        WHERE c.oid IN (users, channels, broadcasts) AND pg_get_userbyid(c.relowner) <> current_user
-        UNION ALL
         -- What is hidden would be taken for missing.
         SELECT format(
             'Row level security hides rows of %1$s from you (policies: %2$s): ALTER TABLE %1$s NO FORCE ROW LEVEL SECURITY.',

@@ -1,10 +1,11 @@
 """What others put on the tables: looked at and tried with the real rows before anything is changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.adoption.states import Conn, add_broadcast, refused, taken
+from tests.migrations.builds import revision_named
 from tools import databases
 
 FUNCTION = "CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} END $$;"
@@ -215,20 +216,24 @@ def test_event_trigger_that_stands_in_the_way_is_refused_by_name(
     taken(old_database)
 
 
-def test_member_of_the_owner_is_told_to_connect_as_the_owner(
-    old_database: str, superuser: Callable[[str], str]
-) -> None:
+@pytest.fixture
+def deputy(old_database: str, superuser: Callable[[str], str]) -> Iterator[str]:
+    """The old database as a member of the tables' owner."""
     with databases.connect(superuser(old_database)) as boss:
         boss.execute("DROP ROLE IF EXISTS deputy")
         boss.execute(f"CREATE ROLE deputy LOGIN PASSWORD 'test-only' IN ROLE {databases.OWNER}".encode())
-        try:
-            url = databases.at(old_database, databases.name_of(old_database), "deputy", "test-only")
-            message = refused(url)
-            assert f"belongs to {databases.OWNER}, you are deputy" in message
-            joint = "&" if "?" in url else "?"
-            taken(f"{url}{joint}options=-c%20role%3D{databases.OWNER}")
-        finally:
-            boss.execute("DROP OWNED BY deputy; DROP ROLE deputy")
+        yield databases.at(old_database, databases.name_of(old_database), "deputy", "test-only")
+        boss.execute("DROP OWNED BY deputy; DROP ROLE deputy")
+
+
+@pytest.mark.parametrize("begun", [None, "rule", "checks"])
+def test_member_of_the_owner_is_told_to_connect_as_the_owner(old_database: str, deputy: str, begun: str | None) -> None:
+    if begun is not None:
+        databases.upgrade(old_database, revision_named(begun))
+    message = refused(deputy)
+    assert f"belongs to {databases.OWNER}, you are deputy" in message
+    joint = "&" if "?" in deputy else "?"
+    taken(f"{deputy}{joint}options=-c%20role%3D{databases.OWNER}")
 
 
 NOTICES = {
