@@ -111,9 +111,7 @@ def test_dry_run_tells_what_upgrade_would_refuse_with(run: Run, unlike: str) -> 
     assert "DROP RULE theirs ON broadcast_manager" in told.err
 
 
-def test_dry_run_tries_event_triggers_of_others(
-    run: Run, unlike: str, superuser: Callable[[str], str]
-) -> None:
+def test_dry_run_tries_event_triggers_of_others(run: Run, unlike: str, superuser: Callable[[str], str]) -> None:
     with databases.connect(superuser(unlike)) as boss:
         boss.execute(
             "CREATE FUNCTION no_index() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no index'; END $$;"
