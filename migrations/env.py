@@ -30,7 +30,8 @@ _WAYS_OUT = {
     psycopg.errors.LockNotAvailable.sqlstate: (
         "End the transactions that were named above, or wait for them, and run the upgrade again:"
         " it takes away the index that was not finished and goes on."
-    )
+    ),
+    psycopg.errors.InsufficientPrivilege.sqlstate: "Have a superuser grant this role what it lacks, then go on.",
 }
 
 

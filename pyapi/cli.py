@@ -9,7 +9,6 @@ import socket
 import sys
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
@@ -37,7 +36,7 @@ from pyapi.checks.backfill import backfill, channels_of_client, count_missing
 from pyapi.checks.drift import find_drift, missing_roles, read_fingerprint
 from pyapi.checks.report import plural, report, wrapped
 from pyapi.checks.roles import role_names, roles_script
-from pyapi.checks.violations import Violation, is_check, stream_violations
+from pyapi.checks.violations import is_check, stream_violations, violation_examples, violation_lines
 from pyapi.database_url import DatabaseUrlError, connection_options, database_url
 from pyapi.log_events import milliseconds_since
 from pyapi.queries import QUERIES
@@ -213,9 +212,9 @@ def _tell_status(*, with_refusal: bool) -> NoReturn:
     with _connection() as conn:
         found = read_status(conn)
         refused = None
-        if with_refusal and found.revision is None:
+        if with_refusal and found.revision != found.head:
             conn.add_notice_handler(lambda d: _write_error(f"notice: {d.message_primary}"))
-            refused = refusal(conn)
+            refused = refusal(conn, found.revision)
     for line in found.lines():
         out.print(line, markup=False, highlight=False, soft_wrap=True)
     if refused:
@@ -263,34 +262,31 @@ def verify(
             _fail(f"--check: there is no check {name!r}; docs/operations.md lists them")
     if show_all and limit is not None:
         _fail("--all and --limit do not go together")
-    counts: Counter[str] = Counter()
-    with _connection() as conn, closing(stream_violations(conn, check or ())) as found:
+    examples = None if show_all else limit or (None if as_json else EXAMPLES)
+    checks = check or ()
+    with _connection() as conn:
         if as_json:
-            _write(_json_lines(found, limit, counts))
+            pieces = (f"{line}\n" for line in violation_lines(conn, checks, examples))
         else:
             width = out.width if out.is_terminal else None
-            _write(report(found, None if show_all else limit or EXAMPLES, width, counts))
-    if not counts and not as_json:
+            pieces = report(violation_examples(conn, checks, examples), examples, width)
+        with closing(pieces):
+            findings = _write(pieces)
+    if not findings and not as_json:
         about = f"No findings of {', '.join(check)}." if check else None
         out.print(f"📢 {about or 'Every channel has exactly one broadcast row, and the rule is in place.'}")
-    raise typer.Exit(1 if counts else 0)
+    raise typer.Exit(1 if findings else 0)
 
 
-def _json_lines(found: Iterable[Violation], limit: int | None, counts: Counter[str]) -> Iterator[str]:
-    # An encoder for all, since a new one for each takes longer than the line.
-    encode = json.JSONEncoder(default=str).encode
-    for v in found:
-        counts[v.check_name] += 1
-        if limit is None or counts[v.check_name] <= limit:
-            yield encode(v._asdict()) + "\n"
-
-
-def _write(pieces: Iterable[str]) -> None:
-    for number, piece in enumerate(pieces):
+def _write(pieces: Iterable[str]) -> bool:
+    """Write them as they come; gives whether there were any."""
+    number = 0
+    for number, piece in enumerate(pieces, 1):
         sys.stdout.write(piece)
         # Whoever looks on sees at once that it goes on.
-        if number == 0:
+        if number == 1:
             sys.stdout.flush()
+    return number > 0
 
 
 @app.command()

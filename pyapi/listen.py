@@ -61,6 +61,7 @@ async def _listen(database_url: str, listener: str, query: str, on_notification:
 async def _connect(database_url: str, listener: str, query: str) -> AsyncConnection[Any]:
     conn = await AsyncConnection.connect(database_url, **connection_options(database_url, listener))
     try:
+        await conn.execute(QUERIES["session_settings"])
         await conn.execute(QUERIES[query])
     except BaseException:
         await conn.close()

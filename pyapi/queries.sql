@@ -97,7 +97,7 @@ FROM jsonb_populate_record(
 ) AS c;
 
 -- name: integrity_violations
--- What breaks the rule now; no rows when all is well.
+-- What breaks the rule now, of the checks that are meant (NULL: all); no rows when all is well.
 SELECT
     v.check_name,
     v.severity,
@@ -107,7 +107,70 @@ SELECT
     v.broadcast_id,
     v.detail,
     v.remedy
-FROM broadcast.integrity_violations AS v;
+FROM broadcast.integrity_violations AS v
+WHERE CAST(%(checks)s AS text []) IS NULL OR v.check_name = ANY (CAST(%(checks)s AS text []));
+
+-- name: integrity_violation_lines
+-- The same, each as a line of JSON.
+SELECT CAST(row_to_json(v) AS text) AS line
+FROM broadcast.integrity_violations AS v
+WHERE CAST(%(checks)s AS text []) IS NULL OR v.check_name = ANY (CAST(%(checks)s AS text []));
+
+-- name: integrity_violation_examples
+-- The same, worst first, so many of each check as asked (NULL: all), with how many the check has.
+WITH found AS MATERIALIZED (
+    SELECT
+        v.check_name,
+        v.severity,
+        v.client_id,
+        v.open_channel_id,
+        v.closed_channel_id,
+        v.broadcast_id,
+        v.detail,
+        v.remedy
+    FROM broadcast.integrity_violations AS v
+    WHERE CAST(%(checks)s AS text []) IS NULL OR v.check_name = ANY (CAST(%(checks)s AS text []))
+),
+
+counts AS (
+    SELECT
+        f.check_name,
+        f.severity,
+        count(*) AS count
+    FROM found AS f
+    GROUP BY f.check_name, f.severity
+)
+
+SELECT
+    c.count,
+    e.check_name,
+    e.severity,
+    e.client_id,
+    e.open_channel_id,
+    e.closed_channel_id,
+    e.broadcast_id,
+    e.detail,
+    e.remedy
+FROM counts AS c
+CROSS JOIN LATERAL (
+    SELECT
+        f.check_name,
+        f.severity,
+        f.client_id,
+        f.open_channel_id,
+        f.closed_channel_id,
+        f.broadcast_id,
+        f.detail,
+        f.remedy
+    FROM found AS f
+    WHERE f.check_name = c.check_name AND f.severity = c.severity
+    LIMIT CAST(%(max_count)s AS bigint)
+) AS e
+ORDER BY c.severity, c.check_name;
+
+-- name: without_jit
+-- Compiling takes longer than what it is for: 13 s of 15 where a check finds 300,000.
+SET LOCAL jit = off;
 
 -- name: missing_broadcast_count
 -- How many channels, of one client or of all (NULL), have no broadcast row.

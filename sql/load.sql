@@ -41,6 +41,7 @@
 \ir delivery/broadcast_manager_next_send_time_idx.sql
 \ir delivery/delivery_parts_not_sent_idx.sql
 \ir channels/finite.sql
+\ir channels/channel_problem.sql
 \ir delivery/refuse_broadcast.sql
 \ir delivery/off_reason.sql
 \ir delivery/switch_off.sql

@@ -21,13 +21,46 @@ BEGIN
             OR EXISTS (SELECT FROM pg_inherits AS i WHERE c.oid IN (i.inhrelid, i.inhparent))
         )
         UNION ALL
+        -- Owners can take rights away from themselves.
+        SELECT format('You may not %s on %s, though it is yours: GRANT ALL ON %2$s TO %3$I;', string_agg(w.privilege, ', '), w.oid::regclass, current_user)
+        FROM (
+            SELECT c.oid, n.privilege
+            FROM pg_class AS c
+            CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'REFERENCES', 'TRIGGER']) AS n (privilege)
+            WHERE c.oid IN (users, channels, broadcasts) AND NOT has_table_privilege(c.oid, n.privilege)
+                AND (c.oid <> users OR n.privilege IN ('SELECT', 'UPDATE', 'REFERENCES'))
+        ) AS w
+        GROUP BY w.oid
+        UNION ALL
         SELECT format(
-            '%1$s belongs to %2$I, you are %3$I: the rule''s functions must belong to the tables'' owner. Connect as %2$I, '
-            'or add options=-c%%20role%%3D%2$s to the URL, or ALTER TABLE %1$s OWNER TO %3$I.',
-            c.oid::regclass, pg_get_userbyid(c.relowner), current_user
+            'Trigger %1$I on %2$s has a name that the rule needs: ALTER TRIGGER %1$I ON %2$s RENAME TO ...;',
+            t.tgname, t.tgrelid::regclass
         )
-        FROM pg_class AS c
-        WHERE c.oid IN (users, channels, broadcasts) AND pg_get_userbyid(c.relowner) <> current_user
+        FROM pg_trigger AS t
+        INNER JOIN pg_proc AS p ON t.tgfoid = p.oid
+        WHERE t.tgrelid IN (channels, broadcasts) AND p.pronamespace IS DISTINCT FROM to_regnamespace('broadcast')
+            AND t.tgname IN (
+                'create_broadcast_rows', 'take_over_auto_created_row', 'refuse_broadcast_truncate', 'notify_channel_insert',
+                'notify_channel_update', 'notify_channel_delete', 'notify_broadcast_update'
+            )
+        UNION ALL
+        SELECT format(
+            'Constraint %1$I on %2$s has a name that the rule needs: ALTER TABLE %2$s RENAME CONSTRAINT %1$I TO ...;',
+            k.conname, k.conrelid::regclass
+        )
+        FROM pg_constraint AS k
+        WHERE (k.conrelid = broadcasts AND k.conname = 'broadcast_manager_client_id_pair_fkey' AND k.confrelid <> channels)
+            OR (k.conrelid = channels AND k.conname = 'main_clients_database_pair_fkey' AND k.confrelid <> broadcasts)
+            OR (k.conrelid = channels AND k.conname = 'main_clients_database_owner_fkey' AND k.confrelid <> users)
+        UNION ALL
+        SELECT format('%1$s has a name that an index of the rule needs: rename it.', c.oid::regclass)
+        FROM (
+            VALUES
+            ('broadcast_manager_pair_key', broadcasts), ('broadcast_manager_next_send_time_idx', broadcasts),
+            ('main_clients_database_pair_key', channels), ('main_clients_database_client_id_pair_key', channels)
+        ) AS w (index_name, table_oid)
+        INNER JOIN pg_class AS c ON c.oid = to_regclass('public.' || w.index_name)
+        WHERE w.table_oid IS DISTINCT FROM (SELECT i.indrelid FROM pg_index AS i WHERE i.indexrelid = c.oid)
         UNION ALL
         -- What is hidden would be taken for missing.
         SELECT format(
@@ -201,6 +234,59 @@ BEGIN
 END;
 $$;
 
+-- Statements of each kind that the later revisions have, tried and taken back: event triggers of others see them, and
+-- default privileges, a tablespace or a language can refuse them.
+DO $$
+DECLARE
+    tried text;
+BEGIN
+    IF to_regnamespace('broadcast') IS NULL THEN
+        RETURN;
+    END IF;
+    FOREACH tried IN ARRAY ARRAY[
+        'CREATE TABLE broadcast.tried (id integer)',
+        'CREATE INDEX tried_idx ON broadcast.tried (id)',
+        'CREATE VIEW broadcast.tried_view AS SELECT 1 AS one',
+        'CREATE FUNCTION broadcast.tried() RETURNS trigger LANGUAGE plpgsql AS $f$BEGIN RETURN NULL; END$f$',
+        'CREATE PROCEDURE broadcast.tried_too() LANGUAGE plpgsql AS $f$BEGIN END$f$',
+        'CALL broadcast.tried_too()',
+        'CREATE FUNCTION broadcast.tried_sql() RETURNS integer LANGUAGE sql AS $f$SELECT count(*)::integer FROM broadcast.tried$f$',
+        'REVOKE ALL ON FUNCTION broadcast.tried_sql() FROM public',
+        'SELECT broadcast.tried_sql()',
+        'CREATE TRIGGER tried AFTER INSERT ON broadcast.tried EXECUTE FUNCTION broadcast.tried()',
+        'ALTER TABLE broadcast.tried ADD CONSTRAINT tried_key UNIQUE (id)',
+        'ALTER TABLE broadcast.tried DROP CONSTRAINT tried_key',
+        'COMMENT ON TABLE broadcast.tried IS $f$Tried and taken back.$f$',
+        'REVOKE ALL ON broadcast.tried FROM public',
+        'GRANT SELECT ON broadcast.tried TO CURRENT_USER',
+        'DROP INDEX broadcast.tried_idx',
+        'DROP TRIGGER tried ON broadcast.tried',
+        'DROP FUNCTION broadcast.tried()',
+        'DROP TABLE broadcast.tried'
+    ]
+    LOOP
+        EXECUTE tried;
+    END LOOP;
+    RAISE EXCEPTION USING ERRCODE = 'BM005';
+EXCEPTION
+    WHEN SQLSTATE 'BM005' THEN NULL;
+    WHEN OTHERS THEN
+        RAISE EXCEPTION 'the rule can not be installed here yet; nothing was changed'
+        USING ERRCODE = 'BM004',
+            DETAIL = format(
+                'A statement as the upgrade has many, tried and taken back, is refused: %s: %s (SQLSTATE %s).%s',
+                tried, sqlerrm, sqlstate,
+                (
+                    SELECT ' Event triggers: ' || string_agg(e.evtname, ', ' ORDER BY e.evtname)
+                    FROM pg_event_trigger AS e
+                    WHERE e.evtenabled IN ('O', 'A') AND e.evtevent <> 'login'
+                )
+            ),
+            HINT = 'Have a superuser grant what is missing, or run ALTER EVENT TRIGGER ... DISABLE for the time of the upgrade, '
+                'then run alembic upgrade head again.';
+END;
+$$;
+
 -- Then tries what will happen, with the rows that it will happen to, and takes it back: constraints and triggers of others
 -- show themselves here and not in front of a client.
 DO $$
@@ -221,12 +307,14 @@ DECLARE
     ids uuid [];
     -- Each created row as one line: id, owner, pair.
     made text [];
+    pairs text [];
     tried_open text;
     tried_closed text;
     stored_open text;
     stored_closed text;
     step text;
     rewriters text;
+    too_early text;
     holders text;
     failed_constraint text;
     failed_column text;
@@ -287,6 +375,16 @@ BEGIN
         BEGIN
             PERFORM set_config('search_path', 'pg_catalog, pg_temp', true), set_config('lock_timeout', '100ms', true);
 
+            -- From within a trigger, as it will be: triggers of others ask how deep they are.
+            CREATE TABLE broadcast.tried (statement text, how_many integer, expected bigint, ids uuid [], made text []);
+            CREATE FUNCTION broadcast.tried() RETURNS trigger LANGUAGE plpgsql AS $f$
+            BEGIN
+                EXECUTE new.statement INTO new.expected, new.ids, new.made USING new.how_many, new.ids;
+                RETURN new;
+            END
+            $f$;
+            CREATE TRIGGER tried BEFORE INSERT ON broadcast.tried FOR EACH ROW EXECUTE FUNCTION broadcast.tried();
+
             step := 'Broadcast rows without a channel, tried and taken back, can not be taken out';
             -- By their ids, here and below: clients go on writing, and what they do in between is no trigger's doing.
             SELECT array_agg(b.id) INTO ids
@@ -319,7 +417,7 @@ BEGIN
                 END;
                 SET CONSTRAINTS ALL DEFERRED;
             END IF;
-            EXECUTE format(
+            INSERT INTO broadcast.tried AS t (how_many, statement) VALUES (how_many, format(
                 $query$
                 WITH lacking AS (
                     SELECT c.client_id, c.open_channel_id::text, c.closed_channel_id::text
@@ -351,7 +449,7 @@ BEGIN
                                 AND c.open_channel_id = t.open_channel_id AND c.closed_channel_id = t.closed_channel_id
                     )
                 $query$, created_columns, created_values
-            ) INTO expected, ids, made USING how_many;
+            )) RETURNING t.expected, t.ids, t.made INTO expected, ids, made;
             IF coalesce(cardinality(ids), 0) < expected THEN
                 problems := problems || format(
                     '%s: a trigger swallows %s of %s.', step, expected - coalesce(cardinality(ids), 0), expected
@@ -369,9 +467,40 @@ BEGIN
                 );
             END IF;
 
+            -- A key lets a broadcast row have the pair only once the channel has it.
+            step := 'A trigger moves the broadcast row of an edited channel before the channel itself';
+            SELECT string_agg(format('%s (%s)', t.tgname, t.tgfoid::regproc), ', ') INTO too_early
+            FROM pg_trigger AS t
+            WHERE t.tgrelid = channels AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 18 = 18
+                -- Where an AFTER trigger is there, too, it can not be told which of them did it.
+                AND NOT EXISTS (
+                    SELECT FROM pg_trigger AS o
+                    WHERE o.tgrelid = channels AND NOT o.tgisinternal AND o.tgenabled <> 'D' AND o.tgtype & 18 = 16
+                );
+            IF too_early IS NOT NULL THEN
+                BEGIN
+                    UPDATE public.main_clients_database AS c SET closed_channel_id = '-100999999997'
+                    FROM public.broadcast_manager AS b
+                    WHERE b.id = ids[1] AND b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id;
+                    IF EXISTS (
+                        SELECT FROM public.broadcast_manager AS b WHERE b.id = ids[1] AND b.closed_channel_id = '-100999999997'
+                    ) THEN
+                        problems := problems || format('%s: %s. The rule does it: drop that, or make it an AFTER trigger.', step, too_early);
+                    END IF;
+                EXCEPTION
+                    WHEN lock_not_available THEN RAISE;
+                    -- What the table does not take, no client can do.
+                    WHEN OTHERS THEN NULL;
+                END;
+            END IF;
+
             step := 'The edit of a pair, tried and taken back, does not reach its broadcast row';
             BEGIN
-                UPDATE public.broadcast_manager AS b SET closed_channel_id = '-1009999999997' WHERE b.id = ids[1];
+                INSERT INTO broadcast.tried (ids, statement) VALUES (
+                    ids,
+                    'WITH u AS (UPDATE public.broadcast_manager AS b SET closed_channel_id = ''-1009999999997'' WHERE b.id = $2[1] '
+                    'RETURNING b.id) SELECT count(*), NULL::uuid [], NULL::text [] FROM u'
+                );
                 IF EXISTS (
                     SELECT FROM public.broadcast_manager AS b WHERE b.id = ids[1] AND b.closed_channel_id <> '-1009999999997'
                 ) THEN
@@ -387,11 +516,31 @@ BEGIN
             END;
 
             step := 'The deletion of a channel, tried and taken back, does not take its broadcast row along';
+            -- Older writers replace the row that the rule created: their channels stay.
+            SELECT array_agg(p.pair) INTO pairs
+            FROM (
+                SELECT concat_ws(' ', c.open_channel_id, c.closed_channel_id) AS pair
+                FROM public.main_clients_database AS c
+                INNER JOIN public.broadcast_manager AS b
+                    ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+                WHERE b.id = ANY (ids)
+                LIMIT 10
+                FOR KEY SHARE OF c SKIP LOCKED
+            ) AS p;
             BEGIN
-                DELETE FROM public.broadcast_manager AS b WHERE b.id = ANY (ids);
+                INSERT INTO broadcast.tried (ids, statement) VALUES (
+                    ids,
+                    'WITH d AS (DELETE FROM public.broadcast_manager AS b WHERE b.id = ANY ($2) RETURNING b.id) '
+                    'SELECT count(*), NULL::uuid [], NULL::text [] FROM d'
+                );
                 SELECT count(*) INTO done FROM public.broadcast_manager AS b WHERE b.id = ANY (ids);
                 IF done > 0 THEN
                     problems := problems || format('%s: a trigger keeps %s of %s.', step, done, cardinality(ids));
+                END IF;
+                SELECT count(*) INTO done
+                FROM public.main_clients_database AS c WHERE concat_ws(' ', c.open_channel_id, c.closed_channel_id) = ANY (pairs);
+                IF done < cardinality(pairs) THEN
+                    problems := problems || 'A broadcast row that is taken out, tried and taken back, takes its channel along by a trigger.'::text;
                 END IF;
             EXCEPTION
                 -- Somebody's key points at the rows: a notice tells of it.
@@ -407,7 +556,14 @@ BEGIN
                 AND t.tgtype & 2 = 0 AND t.tgtype & 4 = 4
                 -- AFTER triggers go by their names, those FOR EACH ROW first.
                 AND (t.tgtype & 1 = 1 OR t.tgname < 'create_broadcast_rows');
-            IF rewriters IS NOT NULL THEN
+            SELECT string_agg(format('%s (%s)', t.tgname, t.tgfoid::regproc), ', ') INTO too_early
+            FROM pg_trigger AS t
+            WHERE t.tgrelid = channels AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 6 = 6
+                AND NOT EXISTS (
+                    SELECT FROM pg_trigger AS o
+                    WHERE o.tgrelid = channels AND NOT o.tgisinternal AND o.tgenabled <> 'D' AND o.tgtype & 6 = 4
+                );
+            IF rewriters IS NOT NULL OR too_early IS NOT NULL THEN
                 SELECT
                     string_agg(quote_ident(a.attname), ', '),
                     string_agg(
@@ -443,6 +599,16 @@ BEGIN
                             WHERE c.open_channel_id = stored_open AND c.closed_channel_id = stored_closed
                         ) THEN
                             problems := problems || format('%s by %s: make that a BEFORE trigger.', step, rewriters);
+                            EXIT;
+                        END IF;
+                        IF too_early IS NOT NULL AND EXISTS (
+                            SELECT FROM public.broadcast_manager AS b
+                            WHERE b.open_channel_id = stored_open AND b.closed_channel_id = stored_closed
+                        ) THEN
+                            problems := problems || format(
+                                'A trigger creates the broadcast row before its channel: %s. The rule does it: drop that, or make '
+                                'it an AFTER trigger.', too_early
+                            );
                             EXIT;
                         END IF;
                     EXCEPTION
@@ -489,7 +655,7 @@ BEGIN
                     step, sqlerrm, sqlstate,
                     coalesce(', constraint ' || nullif(failed_constraint, ''), ''),
                     coalesce(', column ' || nullif(failed_column, ''), ''),
-                    coalesce(', in the function ' || substring(failed_in FROM 'function ([^ ]+\)) line'), ''),
+                    coalesce(', in the function ' || nullif(substring(failed_in FROM 'function ([^ ]+\)) line'), 'broadcast.tried()'), ''),
                     CASE
                         WHEN sqlstate = '23502' THEN 'Give the column a default or allow NULL.'
                         WHEN failed_constraint <> '' THEN 'Drop the constraint, or change the channels that do not pass it.'
@@ -507,56 +673,6 @@ BEGIN
             HINT = 'The rule creates, changes and deletes broadcast rows together with their channels: make room for that, '
                 'then run alembic upgrade head again.';
     END IF;
-END;
-$$;
-
--- Event triggers of others see each statement of the later revisions; one of each kind is tried and taken back.
-DO $$
-DECLARE
-    tried text;
-BEGIN
-    IF to_regnamespace('broadcast') IS NULL
-        OR NOT EXISTS (SELECT FROM pg_event_trigger AS e WHERE e.evtenabled IN ('O', 'A') AND e.evtevent <> 'login')
-    THEN
-        RETURN;
-    END IF;
-    FOREACH tried IN ARRAY ARRAY[
-        'CREATE TABLE broadcast.tried (id integer)',
-        'CREATE INDEX tried_idx ON broadcast.tried (id)',
-        'CREATE VIEW broadcast.tried_view AS SELECT 1 AS one',
-        'CREATE FUNCTION broadcast.tried() RETURNS trigger LANGUAGE plpgsql AS $f$BEGIN RETURN NULL; END$f$',
-        'CREATE PROCEDURE broadcast.tried_too() LANGUAGE plpgsql AS $f$BEGIN END$f$',
-        'CREATE TRIGGER tried AFTER INSERT ON broadcast.tried EXECUTE FUNCTION broadcast.tried()',
-        'ALTER TABLE broadcast.tried ADD CONSTRAINT tried_key UNIQUE (id)',
-        'ALTER TABLE broadcast.tried DROP CONSTRAINT tried_key',
-        'COMMENT ON TABLE broadcast.tried IS $f$Tried and taken back.$f$',
-        'REVOKE ALL ON broadcast.tried FROM public',
-        'GRANT SELECT ON broadcast.tried TO CURRENT_USER',
-        'DROP INDEX broadcast.tried_idx',
-        'DROP TRIGGER tried ON broadcast.tried',
-        'DROP FUNCTION broadcast.tried()',
-        'DROP TABLE broadcast.tried'
-    ]
-    LOOP
-        EXECUTE tried;
-    END LOOP;
-    RAISE EXCEPTION USING ERRCODE = 'BM005';
-EXCEPTION
-    WHEN SQLSTATE 'BM005' THEN NULL;
-    WHEN OTHERS THEN
-        RAISE EXCEPTION 'the rule can not be installed here yet; nothing was changed'
-        USING ERRCODE = 'BM004',
-            DETAIL = format(
-                'A statement as the upgrade has many, tried and taken back, is refused: %s: %s (SQLSTATE %s). Event triggers: %s',
-                tried, sqlerrm, sqlstate,
-                (
-                    SELECT string_agg(e.evtname, ', ' ORDER BY e.evtname)
-                    FROM pg_event_trigger AS e
-                    WHERE e.evtenabled IN ('O', 'A') AND e.evtevent <> 'login'
-                )
-            ),
-            HINT = 'Have a superuser run ALTER EVENT TRIGGER ... DISABLE for the time of the upgrade, '
-                'then run alembic upgrade head again.';
 END;
 $$;
 

@@ -9,6 +9,7 @@ DROP FUNCTION broadcast.own_channel(uuid, text, text);
 DROP FUNCTION broadcast.checked_channel(public.main_clients_database, jsonb);
 DROP FUNCTION broadcast.currency_network_mappings();
 DROP FUNCTION broadcast.currency_network_pairs();
+DROP FUNCTION broadcast.channel_problem(public.main_clients_database);
 DROP FUNCTION broadcast.forget_old_deliveries();
 DROP FUNCTION broadcast.release_expired_claims();
 DROP FUNCTION broadcast.next_step( bigint, text, text, integer, text, bigint, text, text, interval, jsonb );

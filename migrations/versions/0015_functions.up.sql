@@ -467,7 +467,19 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    problem constant text := (
+        SELECT broadcast.channel_problem(c)
+        FROM broadcast.deliveries AS d
+        INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
+        INNER JOIN public.main_clients_database AS c
+            ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+        WHERE d.id = channel_to_send.delivery_id
+    );
 BEGIN
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION 'the channel can not be advertised: %', problem USING ERRCODE = 'BM016';
+    END IF;
     -- The columns' types differ from database to database; a value that can not be read fails here, before anything is
     -- deleted or sent.
     RETURN QUERY
@@ -487,7 +499,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.channel_to_send(bigint) IS
-'The channel of a delivery as it is now, from which its messages are made; no row where it was deleted.';
+'The channel of a delivery as it is now, from which its messages are made; no row where it was deleted, '
+'BM016 where it can not be advertised.';
 REVOKE ALL ON FUNCTION broadcast.channel_to_send(bigint) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.intend_part(delivery_id bigint, worker text, part text)
@@ -797,6 +810,9 @@ AS $$
 DECLARE
     delivery broadcast.deliveries;
     again timestamptz := now() + (SELECT s.retry_pause FROM broadcast.settings AS s);
+    problem text;
+    code text := 'database_error';
+    message text := 'The database does not let this broadcast be sent; an operator must look: ' || set_aside.reason;
 BEGIN
     SELECT d.* INTO delivery FROM broadcast.deliveries AS d
     WHERE d.id = set_aside.delivery_id AND d.worker = set_aside.worker AND d.finished_at IS NULL
@@ -807,11 +823,29 @@ BEGIN
     IF NOT EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = delivery.broadcast_id) THEN
         RETURN broadcast.finish_broadcast(set_aside.delivery_id, set_aside.worker);
     END IF;
+    BEGIN
+        problem := (
+            SELECT broadcast.channel_problem(c)
+            FROM public.broadcast_manager AS b
+            INNER JOIN public.main_clients_database AS c
+                ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+            WHERE b.id = delivery.broadcast_id
+        );
+    EXCEPTION
+        -- What can not be read is the database's reason.
+        WHEN OTHERS THEN NULL;
+    END;
+    IF problem IS NOT NULL THEN
+        -- The owner can mend it and need not wait then, with a manual trigger.
+        code := 'not_advertisable';
+        message := format('This channel can not be advertised: %s.', problem);
+        again := now() + (SELECT s.send_interval FROM broadcast.settings AS s);
+    END IF;
     UPDATE broadcast.deliveries AS d
     SET worker = NULL,
         lease_until = NULL,
-        error_code = 'database_error',
-        error_message = left(set_aside.reason, 500)
+        error_code = code,
+        error_message = left(coalesce(problem, set_aside.reason), 500)
     WHERE d.id = delivery.id;
     BEGIN
         UPDATE broadcast.delivery_parts AS p
@@ -829,9 +863,7 @@ BEGIN
         UPDATE public.broadcast_manager AS b
         SET broadcast_status = 'failed',
             next_send_time = again,
-            last_error_message = left(
-                'The database does not let this broadcast be sent; an operator must look: ' || set_aside.reason, 500
-            ),
+            last_error_message = left(message, 500),
             last_error_time = now(),
             updated_at = now()
         WHERE b.id = delivery.broadcast_id;
@@ -844,12 +876,13 @@ BEGIN
                 updated_at = now()
             WHERE b.id = delivery.broadcast_id;
     END;
-    RETURN 'database_error';
+    RETURN code;
 END;
 $$;
 
 COMMENT ON FUNCTION broadcast.set_aside(bigint, text, text) IS
-'Ends a claim that the database does not let be fulfilled; tried again after the pause for failures, and not counted.';
+'Ends a claim that the database does not let be fulfilled (database_error), tried again after the pause for failures, or '
+'whose channel can not be advertised (not_advertisable), tried again at its next turn; counted as no failure.';
 REVOKE ALL ON FUNCTION broadcast.set_aside(bigint, text, text) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.next_step(
@@ -1040,6 +1073,25 @@ $$;
 COMMENT ON FUNCTION broadcast.forget_old_deliveries() IS
 'Deletes finished deliveries older than the settings keep them, except those whose messages are still to be replaced.';
 REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.channel_problem(c public.main_clients_database)
+RETURNS text
+LANGUAGE sql STABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN btrim(c.closed_channel_donation_message::text) <> '' IS NOT TRUE THEN 'it has no donation message'
+        WHEN (
+            (c.sub_1_price::numeric > 0 AND c.sub_1_price::numeric < 'Infinity' AND c.sub_1_time::bigint > 0)
+            OR (c.sub_2_price::numeric > 0 AND c.sub_2_price::numeric < 'Infinity' AND c.sub_2_time::bigint > 0)
+            OR (c.sub_3_price::numeric > 0 AND c.sub_3_price::numeric < 'Infinity' AND c.sub_3_time::bigint > 0)
+        ) IS NOT TRUE THEN 'it has no tier with a price and a number of days'
+    END;
+$$;
+
+COMMENT ON FUNCTION broadcast.channel_problem(public.main_clients_database) IS
+'Why a channel can not be advertised, as the end of a sentence; NULL where it can.';
+REVOKE ALL ON FUNCTION broadcast.channel_problem(public.main_clients_database) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.currency_network_pairs()
 RETURNS TABLE (currency text, network text, currency_name text, network_name text)
@@ -1546,14 +1598,7 @@ AS $$
             broadcast.finite(c.updated_at) AS updated_at,
             c.notification_status::boolean AS notification_status,
             c.notification_id::text AS notification_id,
-            CASE
-                WHEN btrim(c.closed_channel_donation_message::text) <> '' IS NOT TRUE THEN 'it has no donation message'
-                WHEN (
-                    (c.sub_1_price::numeric > 0 AND c.sub_1_price::numeric < 'Infinity' AND c.sub_1_time::bigint > 0)
-                    OR (c.sub_2_price::numeric > 0 AND c.sub_2_price::numeric < 'Infinity' AND c.sub_2_time::bigint > 0)
-                    OR (c.sub_3_price::numeric > 0 AND c.sub_3_price::numeric < 'Infinity' AND c.sub_3_time::bigint > 0)
-                ) IS NOT TRUE THEN 'it has no tier with a price and a number of days'
-            END AS problem,
+            broadcast.channel_problem(c) AS problem,
             b.id AS broadcast_id,
             CASE WHEN b.id IS NOT NULL THEN broadcast.broadcast_state(b) END AS state,
             CASE WHEN b.id IS NOT NULL THEN broadcast.off_reason(b) END AS off_reason,

@@ -13,6 +13,8 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 -- Hidden rows are a finding, no error.
 SET row_security = on
+-- Compiling takes longer than what it is for.
+SET jit = off
 AS $$
 -- Everything that breaks "each channel has exactly one broadcast row"; no row comes back when all is well.
 -- Runs on any copy of the database, upgraded or not, with SELECT on the two tables, and changes nothing:
@@ -773,6 +775,15 @@ AS $$
         count(*)::double precision
     FROM broadcast.deliveries AS d
     WHERE d.finished_at IS NULL AND d.error_code = 'database_error'
+    UNION ALL
+    SELECT
+        'broadcast_manager_not_advertisable',
+        'Broadcasts that are not sent since their channel has no donation message or no tier.',
+        NULL::text,
+        NULL::text,
+        count(*)::double precision
+    FROM broadcast.deliveries AS d
+    WHERE d.finished_at IS NULL AND d.error_code = 'not_advertisable'
     UNION ALL
     SELECT
         'broadcast_manager_expired_claims',

@@ -16,7 +16,8 @@ def frozen(revision_file: str) -> tuple[Callable[[], None], Callable[[], None]]:
     """The upgrade() and downgrade() of a revision: they run the SQL files beside it.
 
     A file without psql commands runs as it is in the revision's transaction. One with them runs step by step, outside
-    a transaction, as CREATE INDEX CONCURRENTLY and procedures that commit need it.
+    a transaction, as CREATE INDEX CONCURRENTLY and procedures that commit need it. Upwards `owner.sql` runs first: also
+    an upgrade that goes on from where another ended is the tables' owner's.
 
     Args:
         revision_file: the revision's ``__file__``, such as ``0007_rule.py`` with ``0007_rule.up.sql`` and
@@ -24,6 +25,7 @@ def frozen(revision_file: str) -> tuple[Callable[[], None], Callable[[], None]]:
     """
 
     def upgrade() -> None:
+        _send(Path(revision_file).parents[1].joinpath("owner.sql").read_text(encoding="utf-8"))
         _run(revision_file, "up")
 
     def downgrade() -> None:

@@ -90,21 +90,27 @@ def read_status(conn: psycopg.Connection[Any]) -> Status:
     )
 
 
-def refusal(conn: psycopg.Connection[Any]) -> str | None:
+def refusal(conn: psycopg.Connection[Any], revision: str | None) -> str | None:
     """What the upgrade would refuse with before it changes anything, or None; tried, and taken back.
 
+    Args:
+        conn: in autocommit; as who would upgrade.
+        revision: how far the database is; the preflight is the first revision's.
+
     Raises:
-        psycopg.Error: it could not be tried.
+        psycopg.OperationalError: it could not be tried.
     """
-    preflight = project_file("migrations/versions/0001_preflight.up.sql").read_bytes()
+    # The schema, too: event triggers see statements in it.
+    names = ["schema.sql", "owner.sql", *([] if revision else ["versions/0001_preflight.up.sql"])]
     with conn.transaction(force_rollback=True):
         try:
             with conn.transaction():
                 conn.execute(QUERIES["upgrade_session_settings"])
-                conn.execute(preflight)
+                for name in names:
+                    conn.execute(project_file(f"migrations/{name}").read_bytes())
+        except psycopg.OperationalError:
+            raise
         except psycopg.Error as error:
-            if error.sqlstate != "BM004":
-                raise
             parts = (error.diag.message_primary, error.diag.message_detail, error.diag.message_hint)
             return "\n".join(part for part in parts if part)
     return None

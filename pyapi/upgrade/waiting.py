@@ -38,6 +38,7 @@ def _watch(url: str, pid: int, tell: Callable[[str], None], ended: threading.Eve
         # Whatever goes wrong here, the upgrade itself says what is wrong with the database.
         try:
             with psycopg.connect(url, autocommit=True, connect_timeout=5, client_encoding="utf8") as conn:
+                conn.execute(QUERIES["session_settings"])
                 while not ended.wait(SECONDS):
                     for sentence in _waits(conn, pid):
                         tell(sentence)

@@ -62,6 +62,7 @@ _OUTCOME_LOGS = {
     "switched_off": (logging.WARNING, "broadcast.switched_off"),
     "lost": (logging.WARNING, "broadcast.lost"),
     "database_error": (logging.ERROR, "broadcast.set_aside"),
+    "not_advertisable": (logging.WARNING, "broadcast.not_advertisable"),
 }
 
 log = structlog.get_logger()
@@ -89,7 +90,8 @@ class Delivered:
     Args:
         broadcast_id: of which broadcast.
         outcome: sent, unknown, failed, switched_off, released, channel_gone or lost, by finish_broadcast();
-            database_error where the database did not let it be sent, by set_aside().
+            database_error where the database did not let it be sent, not_advertisable where the channel lacks what a
+            message needs, by set_aside().
         error: the last thing that went wrong, as a sentence; None where nothing did.
     """
 
@@ -198,7 +200,7 @@ async def deliver(context: WorkerContext, claim: Claim) -> Delivered:
     CLAIMS_ENDED.labels(outcome).inc()
     level, event = _OUTCOME_LOGS[outcome]
     code = last.kind.code if last else None
-    if trouble:
+    if trouble and outcome == "database_error":
         log.error("delivery.refused", description=trouble)
     log.log(level, event, action="deliver", code=code, duration_ms=milliseconds_since(began))
     return Delivered(claim.broadcast_id, outcome, trouble or error)

@@ -34,7 +34,7 @@ _LONGEST_PAUSE = 30
 _UNREACHABLE_PAUSE = 1.0
 _FORGET_SECONDS = 3600.0
 
-_FAILED = ("failed", "switched_off", "unknown", "database_error")
+_FAILED = ("failed", "switched_off", "unknown", "database_error", "not_advertisable")
 
 log = structlog.get_logger()
 

@@ -56,14 +56,7 @@ AS $$
             broadcast.finite(c.updated_at) AS updated_at,
             c.notification_status::boolean AS notification_status,
             c.notification_id::text AS notification_id,
-            CASE
-                WHEN btrim(c.closed_channel_donation_message::text) <> '' IS NOT TRUE THEN 'it has no donation message'
-                WHEN (
-                    (c.sub_1_price::numeric > 0 AND c.sub_1_price::numeric < 'Infinity' AND c.sub_1_time::bigint > 0)
-                    OR (c.sub_2_price::numeric > 0 AND c.sub_2_price::numeric < 'Infinity' AND c.sub_2_time::bigint > 0)
-                    OR (c.sub_3_price::numeric > 0 AND c.sub_3_price::numeric < 'Infinity' AND c.sub_3_time::bigint > 0)
-                ) IS NOT TRUE THEN 'it has no tier with a price and a number of days'
-            END AS problem,
+            broadcast.channel_problem(c) AS problem,
             b.id AS broadcast_id,
             CASE WHEN b.id IS NOT NULL THEN broadcast.broadcast_state(b) END AS state,
             CASE WHEN b.id IS NOT NULL THEN broadcast.off_reason(b) END AS off_reason,

@@ -132,6 +132,15 @@ AS $$
     WHERE d.finished_at IS NULL AND d.error_code = 'database_error'
     UNION ALL
     SELECT
+        'broadcast_manager_not_advertisable',
+        'Broadcasts that are not sent since their channel has no donation message or no tier.',
+        NULL::text,
+        NULL::text,
+        count(*)::double precision
+    FROM broadcast.deliveries AS d
+    WHERE d.finished_at IS NULL AND d.error_code = 'not_advertisable'
+    UNION ALL
+    SELECT
         'broadcast_manager_expired_claims',
         'Claims whose lease has run out: their worker has not been heard of.',
         NULL::text,

@@ -22,7 +22,19 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    problem constant text := (
+        SELECT broadcast.channel_problem(c)
+        FROM broadcast.deliveries AS d
+        INNER JOIN public.broadcast_manager AS b ON d.broadcast_id = b.id
+        INNER JOIN public.main_clients_database AS c
+            ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+        WHERE d.id = channel_to_send.delivery_id
+    );
 BEGIN
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION 'the channel can not be advertised: %', problem USING ERRCODE = 'BM016';
+    END IF;
     -- The columns' types differ from database to database; a value that can not be read fails here, before anything is
     -- deleted or sent.
     RETURN QUERY
@@ -42,5 +54,6 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.channel_to_send(bigint) IS
-'The channel of a delivery as it is now, from which its messages are made; no row where it was deleted.';
+'The channel of a delivery as it is now, from which its messages are made; no row where it was deleted, '
+'BM016 where it can not be advertised.';
 REVOKE ALL ON FUNCTION broadcast.channel_to_send(bigint) FROM public;

@@ -6,6 +6,9 @@ AS $$
 DECLARE
     delivery broadcast.deliveries;
     again timestamptz := now() + (SELECT s.retry_pause FROM broadcast.settings AS s);
+    problem text;
+    code text := 'database_error';
+    message text := 'The database does not let this broadcast be sent; an operator must look: ' || set_aside.reason;
 BEGIN
     SELECT d.* INTO delivery FROM broadcast.deliveries AS d
     WHERE d.id = set_aside.delivery_id AND d.worker = set_aside.worker AND d.finished_at IS NULL
@@ -16,11 +19,29 @@ BEGIN
     IF NOT EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = delivery.broadcast_id) THEN
         RETURN broadcast.finish_broadcast(set_aside.delivery_id, set_aside.worker);
     END IF;
+    BEGIN
+        problem := (
+            SELECT broadcast.channel_problem(c)
+            FROM public.broadcast_manager AS b
+            INNER JOIN public.main_clients_database AS c
+                ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+            WHERE b.id = delivery.broadcast_id
+        );
+    EXCEPTION
+        -- What can not be read is the database's reason.
+        WHEN OTHERS THEN NULL;
+    END;
+    IF problem IS NOT NULL THEN
+        -- The owner can mend it and need not wait then, with a manual trigger.
+        code := 'not_advertisable';
+        message := format('This channel can not be advertised: %s.', problem);
+        again := now() + (SELECT s.send_interval FROM broadcast.settings AS s);
+    END IF;
     UPDATE broadcast.deliveries AS d
     SET worker = NULL,
         lease_until = NULL,
-        error_code = 'database_error',
-        error_message = left(set_aside.reason, 500)
+        error_code = code,
+        error_message = left(coalesce(problem, set_aside.reason), 500)
     WHERE d.id = delivery.id;
     BEGIN
         UPDATE broadcast.delivery_parts AS p
@@ -38,9 +59,7 @@ BEGIN
         UPDATE public.broadcast_manager AS b
         SET broadcast_status = 'failed',
             next_send_time = again,
-            last_error_message = left(
-                'The database does not let this broadcast be sent; an operator must look: ' || set_aside.reason, 500
-            ),
+            last_error_message = left(message, 500),
             last_error_time = now(),
             updated_at = now()
         WHERE b.id = delivery.broadcast_id;
@@ -53,10 +72,11 @@ BEGIN
                 updated_at = now()
             WHERE b.id = delivery.broadcast_id;
     END;
-    RETURN 'database_error';
+    RETURN code;
 END;
 $$;
 
 COMMENT ON FUNCTION broadcast.set_aside(bigint, text, text) IS
-'Ends a claim that the database does not let be fulfilled; tried again after the pause for failures, and not counted.';
+'Ends a claim that the database does not let be fulfilled (database_error), tried again after the pause for failures, or '
+'whose channel can not be advertised (not_advertisable), tried again at its next turn; counted as no failure.';
 REVOKE ALL ON FUNCTION broadcast.set_aside(bigint, text, text) FROM public;

@@ -1,10 +1,11 @@
 """What others put on the tables: looked at and tried with the real rows before anything is changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.adoption.states import Conn, add_broadcast, refused, taken
+from tests.migrations.builds import revision_named
 from tools import databases
 
 FUNCTION = "CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} END $$;"
@@ -151,6 +152,38 @@ STRICTER = {
         ),
         "make that a BEFORE trigger",
     ),
+    "BEFORE UPDATE trigger that moves the row itself": (
+        trigger(
+            "BEFORE UPDATE ON main_clients_database FOR EACH ROW",
+            "UPDATE public.broadcast_manager SET closed_channel_id = new.closed_channel_id"
+            " WHERE open_channel_id = old.open_channel_id AND closed_channel_id = old.closed_channel_id; RETURN new;",
+        ),
+        "A trigger moves the broadcast row of an edited channel before the channel itself: theirs",
+    ),
+    "BEFORE INSERT trigger that creates the row itself": (
+        trigger(
+            "BEFORE INSERT ON main_clients_database FOR EACH ROW",
+            "INSERT INTO public.broadcast_manager (client_id, open_channel_id, closed_channel_id)"
+            " VALUES (new.client_id, new.open_channel_id, new.closed_channel_id); RETURN new;",
+        ),
+        "A trigger creates the broadcast row before its channel: theirs",
+    ),
+    "trigger that takes the channel along": (
+        trigger(
+            "AFTER DELETE ON broadcast_manager FOR EACH ROW",
+            "DELETE FROM public.main_clients_database WHERE open_channel_id = old.open_channel_id; RETURN NULL;",
+        ),
+        "takes its channel along",
+    ),
+} | {
+    f"trigger that does not work within another, on {event}": (
+        trigger(
+            f"BEFORE {event} ON broadcast_manager FOR EACH STATEMENT",
+            "IF pg_trigger_depth() > 1 THEN RAISE 'too deep'; END IF; RETURN NULL;",
+        ),
+        "too deep (SQLSTATE P0001, in the function public.theirs())",
+    )
+    for event in ("INSERT", "UPDATE", "DELETE")
 }
 
 
@@ -165,10 +198,72 @@ def test_what_rows_of_the_rule_do_not_pass_is_refused_by_name(
     old.execute(state.encode())
     message = refused(old_database)
     assert reason in message
-    assert "tried and taken back" in message or reason == "another type"
+    assert "tried and taken back" in message or reason == "another type" or reason.startswith("A trigger ")
+
+
+OURS = {
+    "trigger": (
+        trigger("AFTER INSERT ON main_clients_database FOR EACH ROW", "RETURN NULL;")
+        + "ALTER TRIGGER theirs ON main_clients_database RENAME TO create_broadcast_rows",
+        "ALTER TRIGGER create_broadcast_rows ON main_clients_database RENAME TO",
+    ),
+    "trigger for dashboards": (
+        trigger("AFTER UPDATE ON broadcast_manager FOR EACH ROW", "RETURN NULL;")
+        + "ALTER TRIGGER theirs ON broadcast_manager RENAME TO notify_broadcast_update",
+        "ALTER TRIGGER notify_broadcast_update ON broadcast_manager RENAME TO",
+    ),
+    "constraint": (
+        "ALTER TABLE main_clients_database ADD CONSTRAINT main_clients_database_pair_fkey CHECK (true)",
+        "RENAME CONSTRAINT main_clients_database_pair_fkey TO",
+    ),
+    "sequence": ("CREATE SEQUENCE broadcast_manager_pair_key", "broadcast_manager_pair_key has a name"),
+    "index of another table": (
+        "CREATE INDEX broadcast_manager_next_send_time_idx ON registered_users (email)",
+        "broadcast_manager_next_send_time_idx has a name",
+    ),
+}
+
+
+@pytest.mark.parametrize(("state", "reason"), OURS.values(), ids=OURS.keys())
+def test_name_of_ours_that_is_taken_is_refused(old_database: str, old: Conn, state: str, reason: str) -> None:
+    old.execute(state.encode())
+    assert reason in refused(old_database)
+
+
+RIGHTS = {
+    "on users": ("REVOKE UPDATE ON registered_users FROM {0}", "You may not UPDATE on registered_users"),
+    "to delete channels": (
+        "REVOKE DELETE ON main_clients_database FROM {0}",
+        "You may not DELETE on main_clients_database",
+    ),
+    "to make triggers": ("REVOKE TRIGGER ON broadcast_manager FROM {0}", "You may not TRIGGER on broadcast_manager"),
+    "of some columns only": (
+        "REVOKE UPDATE ON broadcast_manager FROM {0}; GRANT UPDATE (broadcast_status) ON broadcast_manager TO {0}",
+        "You may not UPDATE on broadcast_manager",
+    ),
+    "to call its own functions": (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {0} REVOKE ALL ON FUNCTIONS FROM {0}",
+        "permission denied for function",
+    ),
+}
+
+
+@pytest.mark.parametrize(("state", "reason"), RIGHTS.values(), ids=RIGHTS.keys())
+def test_right_that_the_owner_took_away_from_itself_is_named(
+    old_database: str, old: Conn, state: str, reason: str
+) -> None:
+    old.execute(state.format(databases.OWNER).encode())
+    assert reason in refused(old_database)
 
 
 PASSED = {
+    "AFTER triggers that did before what the rule does": trigger(
+        "AFTER INSERT OR UPDATE ON main_clients_database FOR EACH ROW",
+        "UPDATE public.broadcast_manager SET closed_channel_id = new.closed_channel_id WHERE tg_op = 'UPDATE'"
+        " AND open_channel_id = old.open_channel_id AND closed_channel_id = old.closed_channel_id;"
+        " INSERT INTO public.broadcast_manager (client_id, open_channel_id, closed_channel_id)"
+        " VALUES (new.client_id, new.open_channel_id, new.closed_channel_id) ON CONFLICT DO NOTHING; RETURN NULL;",
+    ),
     "key to a table that has all channels": "CREATE TABLE allowed (id varchar(14) PRIMARY KEY);"
     "INSERT INTO allowed SELECT DISTINCT open_channel_id FROM main_clients_database;"
     "ALTER TABLE broadcast_manager ADD FOREIGN KEY (open_channel_id) REFERENCES allowed",
@@ -215,20 +310,24 @@ def test_event_trigger_that_stands_in_the_way_is_refused_by_name(
     taken(old_database)
 
 
-def test_member_of_the_owner_is_told_to_connect_as_the_owner(
-    old_database: str, superuser: Callable[[str], str]
-) -> None:
+@pytest.fixture
+def deputy(old_database: str, superuser: Callable[[str], str]) -> Iterator[str]:
+    """The old database as a member of the tables' owner."""
     with databases.connect(superuser(old_database)) as boss:
         boss.execute("DROP ROLE IF EXISTS deputy")
         boss.execute(f"CREATE ROLE deputy LOGIN PASSWORD 'test-only' IN ROLE {databases.OWNER}".encode())
-        try:
-            url = databases.at(old_database, databases.name_of(old_database), "deputy", "test-only")
-            message = refused(url)
-            assert f"belongs to {databases.OWNER}, you are deputy" in message
-            joint = "&" if "?" in url else "?"
-            taken(f"{url}{joint}options=-c%20role%3D{databases.OWNER}")
-        finally:
-            boss.execute("DROP OWNED BY deputy; DROP ROLE deputy")
+        yield databases.at(old_database, databases.name_of(old_database), "deputy", "test-only")
+        boss.execute("DROP OWNED BY deputy; DROP ROLE deputy")
+
+
+@pytest.mark.parametrize("begun", [None, "rule", "checks"])
+def test_member_of_the_owner_is_told_to_connect_as_the_owner(old_database: str, deputy: str, begun: str | None) -> None:
+    if begun is not None:
+        databases.upgrade(old_database, revision_named(begun))
+    message = refused(deputy)
+    assert f"belongs to {databases.OWNER}, you are deputy" in message
+    joint = "&" if "?" in deputy else "?"
+    taken(f"{deputy}{joint}options=-c%20role%3D{databases.OWNER}")
 
 
 NOTICES = {

@@ -76,7 +76,7 @@ def test_a_missing_folder_of_metrics_is_no_finding(database: str) -> None:
 
 def test_a_mistake_of_the_program_is_no_finding(database: str) -> None:
     # A later release may have given the rows of the view another shape.
-    script = "from pyapi import cli; cli.stream_violations = None; cli.app()"
+    script = "from pyapi import cli; cli.violation_examples = None; cli.app()"
     done = subprocess.run(
         [sys.executable, "-c", script, "verify"],
         env=os.environ | {"DATABASE_URL": database},

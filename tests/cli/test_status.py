@@ -1,5 +1,7 @@
 """status and upgrade --dry-run: what there is to do, in five lines, without doing it."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.adoption.states import add_broadcast, picture
@@ -107,3 +109,26 @@ def test_dry_run_tells_what_upgrade_would_refuse_with(run: Run, unlike: str) -> 
     assert picture(unlike) == before
     assert told.code == 1
     assert "DROP RULE theirs ON broadcast_manager" in told.err
+
+
+def test_dry_run_tries_event_triggers_of_others(run: Run, unlike: str, superuser: Callable[[str], str]) -> None:
+    with databases.connect(superuser(unlike)) as boss:
+        boss.execute(
+            "CREATE FUNCTION no_index() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no index'; END $$;"
+            "CREATE EVENT TRIGGER no_index ON ddl_command_end WHEN TAG IN ('CREATE INDEX')"
+            " EXECUTE FUNCTION no_index()"
+        )
+    before = picture(unlike)
+    told = run(unlike, "upgrade", "--dry-run")
+    assert picture(unlike) == before
+    assert told.code == 1
+    assert "Event triggers: no_index" in told.err
+
+
+def test_dry_run_of_an_upgrade_that_ended_halfway_tells_who_may_go_on(
+    run: Run, unlike: str, superuser: Callable[[str], str]
+) -> None:
+    databases.upgrade(unlike, "0007")
+    told = run(superuser(unlike), "upgrade", "--dry-run")
+    assert told.code == 1
+    assert f"belongs to {databases.OWNER}, you are" in told.err

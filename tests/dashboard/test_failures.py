@@ -131,3 +131,29 @@ def test_operators_page_gives_up_on_what_takes_too_long(
         page = visitor.http.get("/operator")
     assert page.status_code == 200
     assert "This takes longer than 0.2 s here" in page.text
+
+
+def test_owner_and_operator_are_told_that_sending_is_off(
+    new_visitor: Callable[..., Visitor], owner_conn: psycopg.Connection[Any]
+) -> None:
+    owner, operator = new_visitor(), new_visitor(operator=True)
+    told_owner, told_operator = "Nothing is sent from here at present", "Sending is off: the old one runs again"
+    owner_conn.execute("SELECT broadcast.set_sending(FALSE, 'the old one runs again')")
+    assert told_owner in owner.http.get("/").text
+    assert told_operator in operator.http.get("/operator").text
+    owner_conn.execute("SELECT broadcast.set_sending(TRUE)")
+    assert told_owner not in owner.http.get("/").text
+    assert "Sending is off" not in operator.http.get("/operator").text
+
+
+def test_operators_page_shows_what_was_set_aside(
+    new_visitor: Callable[..., Visitor], owner_conn: psycopg.Connection[Any]
+) -> None:
+    operator = new_visitor(operator=True)
+    open_id = operator.register().split("/")[2]
+    owner_conn.execute("UPDATE broadcast_manager SET next_send_time = now()")
+    [delivery] = owner_conn.execute("SELECT delivery_id FROM broadcast.claim_due_broadcasts('w', 100)").fetchall()
+    owner_conn.execute("SELECT broadcast.set_aside(%s, 'w', '42703 column x does not exist')", delivery)
+    page = operator.http.get("/operator").text.partition("Recent failures")[2]
+    assert open_id in page
+    assert "The database does not let this broadcast be sent; an operator must look: 42703" in page

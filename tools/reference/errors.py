@@ -13,6 +13,8 @@ MIGRATION_CODES = {
     "BM004": "the rule can not be installed or taken away here; the message lists why, and nothing was changed",
     "BM005": "carries the result of the preflight's trial out of its subtransaction; never seen outside",
 }
+# Raised for workers only, which set the broadcast aside.
+WORKER_CODES = {"BM016": "the channel of a broadcast can not be advertised; the message says why"}
 # What the details of the codes that have one hold, so that an answer can be made.
 _DETAIL = '{"max_channels": 10, "retry_after_seconds": 300}'
 
@@ -36,6 +38,8 @@ def page() -> str:
             " `database_not_ready` (503, it was not upgraded, or the role may not use it).\n",
             "## Migrations\n",
             table(["SQLSTATE", "what it means"], [[code(state), text] for state, text in MIGRATION_CODES.items()]),
+            "## Workers\n",
+            table(["SQLSTATE", "what it means"], [[code(state), text] for state, text in WORKER_CODES.items()]),
         ]
     )
 

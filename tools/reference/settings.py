@@ -20,8 +20,9 @@ KINDS: dict[str, type[BaseSettings]] = {
     "Worker: `broadcast-manager worker`, `broadcast-manager send-due`": WorkerSettings,
     "Metrics, of API and worker": MetricsSettings,
 }
-# No fields of ours: uvicorn and `make serve` read them.
+# No fields of settings: logs, uvicorn and `make serve` read them.
 OTHERS = {
+    "LOG_LEVEL": ("info", "of every command: `debug` makes each HTTP request a line of its own"),
     "FORWARDED_ALLOW_IPS": (
         "127.0.0.1,::1",
         "of `broadcast-manager api`: addresses of the reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto`"
