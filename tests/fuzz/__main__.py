@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 
+from tests.fuzz.answers import Answers
 from tests.fuzz.commands import Commands
 from tests.fuzz.functions import Fuzz, report
 from tests.fuzz.requests import Requests
@@ -38,7 +39,8 @@ def main() -> int:
             databases.upgrade(url)
             fuzz = Fuzz(url, databases.at(server_url, databases.name_of(url)))
             commands = Commands(fuzz)
-            found = [*fuzz.run(EXAMPLES, round_seed), *commands.run(EXAMPLES, round_seed), *Requests().run()]
+            found = [*fuzz.run(EXAMPLES, round_seed), *commands.run(EXAMPLES, round_seed)]
+            found += [*Requests().run(), *Answers().run(round_seed)]
             fuzz.close()
             databases.drop_database(server_url, url)
             for what in found:
