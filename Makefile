@@ -88,7 +88,7 @@ trust: install
 failover: install
 	$(BIN)/python -m tests.trust.failover $(ARGS)
 
-# Functions, commands and requests with made-up input; ARGS="--minutes 60" for longer.
+# Functions, commands, requests and answers of Telegram with made-up input, and how long they take; ARGS="--minutes 60" for longer.
 fuzz: install
 	$(BIN)/python -m tests.fuzz $(ARGS)
 

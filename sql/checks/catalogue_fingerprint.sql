@@ -89,7 +89,8 @@ grants AS (
     UNION ALL
     SELECT
         format('TABLE %s.%I', r.schema_name, r.relation_name), r.is_ours,
-        format('%s (%I)', a.privilege_type, c.attname) || CASE WHEN a.is_grantable THEN ' with grant option' ELSE '' END,
+        format('%s (%I)', a.privilege_type, c.attname)
+        || CASE WHEN a.is_grantable THEN ' with grant option' ELSE '' END,
         CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
     FROM (
         SELECT b.oid, 'public' AS schema_name, b.table_name AS relation_name, FALSE AS is_ours

@@ -1,4 +1,4 @@
--- Default privileges may have opened what was made, as a restore without grants does, which gives PUBLIC every function.
+-- Default privileges may have opened what was made; a restore without grants gives every function to PUBLIC.
 -- Nobody keeps a right here but the owner, and then the roles get theirs.
 DO $$
 DECLARE

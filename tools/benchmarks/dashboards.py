@@ -98,24 +98,7 @@ def _allow_files(count: int) -> None:
 
 def _fill(url: str, count: int) -> list[UUID]:
     with databases.connect(url) as conn:
-        conn.execute(
-            "INSERT INTO public.registered_users (user_id, username, email, password_hash)"
-            " SELECT gen_random_uuid(), 'user_' || n, n || '@example.org', 'x' FROM generate_series(1, %s) AS n",
-            [count + SILENT],
-        )
-        conn.execute(
-            "INSERT INTO public.main_clients_database (open_channel_id, open_channel_title, open_channel_description,"
-            " closed_channel_id, closed_channel_title, closed_channel_description, closed_channel_donation_message,"
-            " sub_1_price, sub_1_time, client_wallet_address, client_payout_currency, client_payout_network,"
-            " payout_strategy, client_id, created_by)"
-            " SELECT '-1003' || lpad((20 * u.n + c.n)::text, 9, '0'), 'Morning signals', 'What moved over night',"
-            " '-1004' || lpad((20 * u.n + c.n)::text, 9, '0'), 'Inside', 'Entries and exits', 'Buy us a breakfast.',"
-            " 5, 30, '0x71C7656EC7ab88b098defB751B7401B5f6d8976F', 'USDT', 'ETH', 'instant', u.user_id, 'bench'"
-            " FROM (SELECT user_id, row_number() OVER () AS n FROM public.registered_users) AS u"
-            " CROSS JOIN generate_series(1, %s) AS c (n)",
-            [CHANNELS_PER_CLIENT],
-        )
-        conn.execute("VACUUM (ANALYZE)")
+        databases.add_clients(conn, count + SILENT, CHANNELS_PER_CLIENT)
         return [user for (user,) in conn.execute("SELECT user_id FROM public.registered_users ORDER BY username")]
 
 
