@@ -15,7 +15,7 @@ CHECKS := check-format check-lint check-secrets check-sql check-migrations check
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: install demo serve screenshots test coverage mutants soak trust failover fuzz interleavings generate bench bench-full \
-	bench-live bench-backfill bench-delivery bench-metrics docs dist format check $(CHECKS) hooks revision psql lock
+	bench-live bench-load bench-backfill bench-delivery bench-metrics docs dist format check $(CHECKS) hooks revision psql lock
 
 # uv installs in seconds what takes pip minutes. Where uv is not to be had, or does not reach the index that pip is told of,
 # pip does it.
@@ -91,7 +91,7 @@ trust: install
 failover: install
 	$(BIN)/python -m tests.trust.failover $(ARGS)
 
-# Functions, commands and requests with made-up input; ARGS="--minutes 60" for longer.
+# Functions, commands, requests and answers of Telegram with made-up input, and how long they take; ARGS="--minutes 60" for longer.
 fuzz: install
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
@@ -128,6 +128,12 @@ bench-backfill: install
 # Claiming and finishing broadcasts against other queues, growth of the tables, from a click to the first request, and to both messages.
 bench-delivery: install
 	$(BIN)/python -m tools.benchmarks.delivery $(ARGS)
+
+# Two thousand open dashboards while channels change: who waits how long, memory, connections; ARGS="--quick" in half a minute.
+LOAD_PICTURE ?= docs/performance/load.png
+
+bench-load: install
+	$(BIN)/python -m tools.benchmarks.dashboards --picture $(LOAD_PICTURE) $(ARGS)
 
 # What a scrape costs at a million channels.
 bench-metrics: install

@@ -33,7 +33,7 @@ except ModuleNotFoundError:
 
 from pyapi import logs
 from pyapi.checks.backfill import backfill, channels_of_client, count_missing
-from pyapi.checks.drift import find_drift, missing_roles, read_fingerprint
+from pyapi.checks.drift import find_drift, grant_statements, missing_roles, open_to, read_fingerprint
 from pyapi.checks.report import plural, report, wrapped
 from pyapi.checks.roles import role_names, roles_script
 from pyapi.checks.violations import is_check, stream_violations, violation_examples, violation_lines
@@ -295,17 +295,20 @@ def doctor(
 ) -> None:
     """Compare the database's catalogue with what the rule is made of; any role that may connect can run it.
 
+    Of grants it tells what is open, and the statements that close it.
     Exit code 0: no drift. 1: something differs, and is named. 2: it could not look.
     """
     with _connection() as conn:
         facts = read_fingerprint(conn)
     drifts = find_drift(facts)
     others = [f for f in facts if f.scope == "other"]
+    statements = grant_statements(drifts)
     if as_json:
         sys.stdout.write(
             json.dumps(
                 {
                     "drift": [vars(d) for d in drifts],
+                    "statements": statements,
                     "missing_roles": missing_roles(facts),
                     "other": [vars(f) for f in others],
                 },
@@ -316,13 +319,19 @@ def doctor(
     else:
         if drifts:
             width = out.width if out.is_terminal else None
-            for d in drifts:
+            for d in (d for d in drifts if d.kind != "grant"):
                 _write(
                     [wrapped(f"{d.kind} {d.name}", width, 0), wrapped(f"must be: {d.expected or 'not there'}", width)]
                 )
                 _write([wrapped(f"is: {d.found or 'missing'}", width), "\n"])
+            for grantee, count in open_to(drifts).items():
+                _write([f"open to {grantee}: {plural(count, 'object')}\n"])
+            if statements:
+                _write(["-- These statements put the grants right, as the tables' owner or a superuser:\n"])
+                _write([f"{statement}\n" for statement in statements])
             out.print(plural(len(drifts), "difference"))
-            out.print("The definitions to go back to lie in sql/, one file an object.")
+            if len(statements) < len(drifts):
+                out.print("The definitions to go back to lie in sql/, one file an object.")
         else:
             out.print("📢 No drift: trigger, keys, functions, views and grants are as they must be.")
         if (missing := missing_roles(facts)) and not any(d.found == "not installed" for d in drifts):

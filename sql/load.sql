@@ -94,6 +94,7 @@
 \ir checks/first_integrity_violations.sql
 \ir checks/check_integrity.sql
 \ir checks/metrics.sql
+\ir roles/nobody_else.sql
 \ir roles/broadcast_reader.sql
 \ir roles/broadcast_api.sql
 \ir roles/broadcast_channel_writer.sql

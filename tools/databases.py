@@ -167,3 +167,26 @@ def broadcast_id(conn: psycopg.Connection[Any], pair: tuple[str, str]) -> uuid.U
         return None
     found: uuid.UUID = row[0]
     return found
+
+
+def add_clients(conn: psycopg.Connection[Any], clients: int, channels: int) -> None:
+    """Insert so many users with so many channels each, in an empty database, and have PostgreSQL count them."""
+    conn.execute(
+        "INSERT INTO public.registered_users (user_id, username, email, password_hash)"
+        " SELECT gen_random_uuid(), 'user_' || n, n || '@example.org', '$2b$12$' || repeat('x', 53)"
+        " FROM generate_series(1, %s) AS n",
+        [clients],
+    )
+    conn.execute(
+        "INSERT INTO public.main_clients_database (open_channel_id, open_channel_title, open_channel_description,"
+        " closed_channel_id, closed_channel_title, closed_channel_description, closed_channel_donation_message,"
+        " sub_1_price, sub_1_time, client_wallet_address, client_payout_currency, client_payout_network,"
+        " payout_strategy, client_id, created_by)"
+        " SELECT '-1003' || lpad((%(each)s * u.n + c.n)::text, 9, '0'), 'Morning signals', 'What moved over night',"
+        " '-1004' || lpad((%(each)s * u.n + c.n)::text, 9, '0'), 'Inside', 'Entries and exits', 'Buy us a breakfast.',"
+        " 5, 30, '0x71C7656EC7ab88b098defB751B7401B5f6d8976F', 'USDT', 'ETH', 'instant', u.user_id, 'tests'"
+        " FROM (SELECT user_id, row_number() OVER () AS n FROM public.registered_users) AS u"
+        " CROSS JOIN generate_series(1, %(each)s) AS c (n)",
+        {"each": channels},
+    )
+    conn.execute("VACUUM (ANALYZE)")

@@ -1151,16 +1151,21 @@ AS $$
         WHERE c.attname = 'client_payout_currency' AND n.attname = 'client_payout_network'
             AND NOT EXISTS (SELECT FROM listed)
     ),
-    -- What clients have typed: shown to everyone, so only what looks like a code.
+    -- What clients have typed: shown to everyone, so only what looks like a code. Everyone may ask, without a login: to
+    -- read all channels each time would be dear.
     used AS (
         SELECT DISTINCT
             c.client_payout_currency::text AS currency,
             c.client_payout_network::text AS network,
             c.client_payout_currency::text AS currency_name,
             c.client_payout_network::text AS network_name
-        FROM public.main_clients_database AS c
-        WHERE NOT EXISTS (SELECT FROM listed) AND NOT EXISTS (SELECT FROM enums)
-            AND c.client_payout_currency::text ~ '^[A-Za-z0-9._-]{1,20}$'
+        FROM (
+            SELECT m.client_payout_currency, m.client_payout_network
+            FROM public.main_clients_database AS m
+            WHERE NOT EXISTS (SELECT FROM listed) AND NOT EXISTS (SELECT FROM enums)
+            LIMIT 1000
+        ) AS c
+        WHERE c.client_payout_currency::text ~ '^[A-Za-z0-9._-]{1,20}$'
             AND c.client_payout_network::text ~ '^[A-Za-z0-9._-]{1,20}$'
     ),
     pairs AS (
@@ -1209,7 +1214,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION broadcast.currency_network_mappings() IS
-'Which currencies and networks go together: from the platform''s table, else the two enums, else what channels use.';
+'Which currencies and networks go together: the platform''s table, else the two enums, else what 1000 channels use.';
 REVOKE ALL ON FUNCTION broadcast.currency_network_mappings() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.checked_channel(channel public.main_clients_database, fields jsonb)

@@ -1,3 +1,38 @@
+-- Default privileges may have opened what was made; a restore without grants gives every function to PUBLIC.
+-- Nobody keeps a right here but the owner, and then the roles get theirs.
+DO $$
+DECLARE
+    grantee text;
+    objects text;
+BEGIN
+    FOR grantee IN
+        SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+        FROM (
+            SELECT n.nspowner, n.nspacl
+            FROM pg_catalog.pg_namespace AS n
+            WHERE n.nspname = 'broadcast'
+            UNION ALL
+            SELECT c.relowner, c.relacl
+            FROM pg_catalog.pg_class AS c
+            WHERE c.relnamespace = 'broadcast'::regnamespace
+            UNION ALL
+            SELECT p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
+            FROM pg_catalog.pg_proc AS p
+            WHERE p.pronamespace = 'broadcast'::regnamespace
+        ) AS o (owner_oid, acl)
+        CROSS JOIN LATERAL aclexplode(o.acl) AS a
+        WHERE a.grantee <> o.owner_oid
+    LOOP
+        FOREACH objects IN ARRAY ARRAY[
+            'SCHEMA broadcast', 'ALL TABLES IN SCHEMA broadcast', 'ALL SEQUENCES IN SCHEMA broadcast',
+            'ALL ROUTINES IN SCHEMA broadcast'
+        ] LOOP
+            EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', objects, grantee);
+        END LOOP;
+    END LOOP;
+END;
+$$;
+
 -- Roles belong to the whole cluster: another database's upgrade may have made this one, a moment ago even. Who may not
 -- create roles leaves it out; this file, run later by somebody who may, makes up for it.
 DO $$
@@ -42,10 +77,7 @@ BEGIN
 
     GRANT USAGE ON SCHEMA broadcast TO broadcast_api;
 
-    GRANT SELECT ON TABLE
-        broadcast.settings,
-        broadcast.rule_parts
-    TO broadcast_api;
+    GRANT SELECT ON TABLE broadcast.rule_parts TO broadcast_api;
 
     GRANT EXECUTE ON FUNCTION
         broadcast.password_hash_of(text),
@@ -114,7 +146,7 @@ BEGIN
         BEGIN
             CREATE ROLE broadcast_worker NOLOGIN;
             COMMENT ON ROLE broadcast_worker IS
-            'What a worker needs that sends broadcasts: functions, and to see what is waiting.';
+            'What a worker needs that sends broadcasts: functions only.';
         EXCEPTION
             WHEN duplicate_object OR unique_violation THEN NULL;
             WHEN insufficient_privilege THEN RETURN;
@@ -122,13 +154,6 @@ BEGIN
     END IF;
 
     GRANT USAGE ON SCHEMA broadcast TO broadcast_worker;
-
-    GRANT SELECT ON TABLE
-        broadcast.settings,
-        broadcast.deliveries,
-        broadcast.delivery_parts,
-        broadcast.rule_parts
-    TO broadcast_worker;
 
     GRANT EXECUTE ON FUNCTION
         broadcast.note_foreign_marks(),

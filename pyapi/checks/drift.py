@@ -1,6 +1,8 @@
 """Compares what the catalogue says of the rule with what it must say. The facts come from one query in sql/checks."""
 
 import csv
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,10 +76,54 @@ def missing_roles(found: list[Fact]) -> list[str]:
     return [f.name for f in expected_fingerprint() if f.kind == "role" and f.name not in there]
 
 
+def open_to(drifts: list[Drift]) -> Counter[str]:
+    """Who was granted what the rule does not grant: on how many objects, by grantee as GRANT writes it."""
+    return Counter(_on_and_grantee(d.name)[1] for d in drifts if d.kind == "grant" and _privileges(d)[0])
+
+
+def grant_statements(drifts: list[Drift]) -> list[str]:
+    """What puts the grants right among these differences, for the owner or a superuser.
+
+    REVOKE comes first. It ends with CASCADE, since a grantee may have granted further.
+    """
+    revoke, grant = [], []
+    for drift in drifts:
+        if drift.kind != "grant":
+            continue
+        on, grantee = _on_and_grantee(drift.name)
+        too_much, missing = _privileges(drift)
+        for privilege in too_much:
+            name, option, _ = privilege.partition(_OPTION)
+            what = f"GRANT OPTION FOR {name}" if option and name in _listed(drift.expected) else name
+            revoke.append(f"REVOKE {what} ON {on} FROM {grantee} CASCADE;")
+        grant += [f"GRANT {privilege} ON {on} TO {grantee};" for privilege in missing]
+    return revoke + grant
+
+
+_OPTION = " with grant option"
+
+
+def _listed(privileges: str | None) -> list[str]:
+    return privileges.split(", ") if privileges else []
+
+
+def _privileges(drift: Drift) -> tuple[list[str], list[str]]:
+    """Those that are there and must not be, and those that are missing."""
+    expected, found = _listed(drift.expected), _listed(drift.found)
+    have = {privilege.removesuffix(_OPTION) for privilege in found}
+    return [p for p in found if p not in expected], [p for p in expected if p not in have]
+
+
+def _on_and_grantee(name: str) -> tuple[str, str]:
+    # A quoted name of a role may itself hold " to ".
+    found = re.fullmatch(r'on (.*) to ([a-zA-Z0-9_]+|"(?:[^"]|"")*")', name, re.DOTALL)
+    return (found[1], found[2]) if found else (name, "")
+
+
 def _role_of(fact: Fact) -> str | None:
     if fact.kind == "role":
         return fact.name
-    return fact.name.rpartition(" to ")[2] if fact.kind == "grant" else None
+    return _on_and_grantee(fact.name)[1] if fact.kind == "grant" else None
 
 
 def _by_name(facts: list[Fact]) -> dict[tuple[str, str], str]:

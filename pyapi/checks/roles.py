@@ -12,6 +12,8 @@ def role_names() -> list[str]:
 
 
 def roles_script() -> str:
-    """What makes the roles that are missing and grants each what it needs, for psql."""
-    scripts = [project_file(f"sql/roles/{name}.sql").read_text(encoding="utf-8") for name in role_names()]
-    return "\n".join(["\\set ON_ERROR_STOP on\n", *scripts])
+    """What makes the roles that are missing, and leaves each what it needs and others nothing, for psql."""
+    files = ["nobody_else", *role_names()]
+    scripts = [project_file(f"sql/roles/{file}.sql").read_text(encoding="utf-8") for file in files]
+    # In one transaction: no process is without its rights for a moment.
+    return "\n".join(["\\set ON_ERROR_STOP on\nBEGIN;\n", *scripts, "COMMIT;\n"])

@@ -26,6 +26,7 @@ from pyapi.web.middleware.cors import Cors
 from pyapi.web.middleware.head_limit import HeadLimit
 from pyapi.web.middleware.request_log import RequestLog
 from pyapi.web.middleware.security_headers import add_security_headers
+from pyapi.web.middleware.stream_turns import StreamTurns
 from pyapi.web.tokens import TokenInvalid
 from pyapi.worker.settings import WorkerSettings
 
@@ -65,7 +66,8 @@ class _Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """All middleware, and around it what concerns failures as well: limits, other origins, the log."""
-        return RequestLog(Cors(HeadLimit(super().build_middleware_stack(), _answer), self.state.settings.cors_origins))
+        limited = HeadLimit(super().build_middleware_stack(), _answer)
+        return StreamTurns(RequestLog(Cors(limited, self.state.settings.cors_origins)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; a call of the API is the same with a slash at its end."""

@@ -13,6 +13,9 @@ from uuid import UUID
 
 from pyapi.listen import listening
 
+# So many dashboards ask the database at once: thousands that open, or are told, keep no other request waiting.
+_AT_ONCE = 4
+
 
 class Watcher:
     """What one dashboard waits on: changes that come while it is busy count as one."""
@@ -48,6 +51,8 @@ class Changes:
         self._database_url = database_url
         self._watchers: defaultdict[UUID, set[Watcher]] = defaultdict(set)
         self._closed = False
+        self.turns = asyncio.Semaphore(_AT_ONCE)
+        """What a dashboard's stream holds while it asks the database."""
 
     @contextmanager
     def watching(self, client_id: UUID) -> Iterator[Watcher]:

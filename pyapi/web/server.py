@@ -1,6 +1,8 @@
 """Runs the application under uvicorn, so that it stops at once even while dashboards are open, and waits for nobody."""
 
 import asyncio
+import gc
+import resource
 import socket
 from collections.abc import Callable
 
@@ -13,12 +15,19 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 _GRACE_SECONDS = 5
 # For a request to arrive whole, from its first octet or from the connection's beginning.
 _REQUEST_SECONDS = 20.0
+# For a client to make room, once more lies ready for it than buffers hold.
+_READ_SECONDS = 60.0
+# Connections that wait to be accepted, and how many of them are between two looks at the others.
+_BACKLOG, _ACCEPTED_AT_ONCE = 2048, 16
+# Files open at once, where the system lets the process have so many: a dashboard is one.
+_FILES = 65536
 
 
 class _Impatient(H11Protocol):
-    """Hangs up on who does not send a whole request in time; uvicorn itself waits for ever."""
+    """Hangs up on who does not send a whole request in time, or does not read; uvicorn itself waits for ever."""
 
     _patience: asyncio.TimerHandle | None = None
+    _until_read: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn does the same
         super().connection_made(transport)
@@ -36,6 +45,20 @@ class _Impatient(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._unset_patience()
+        self._unset_until_read()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._until_read = self.loop.call_later(_READ_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unset_until_read()
+
+    def _unset_until_read(self) -> None:
+        if self._until_read is not None:
+            self._until_read.cancel()
+            self._until_read = None
 
     def _watch(self) -> None:
         if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
@@ -63,7 +86,15 @@ class WebServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start as uvicorn does, then tell; signals have reached this server for a while by now."""
+        _raise_file_limit()
         await super().startup(sockets)
+        # asyncio listened anew with its own number, which it also takes for how many to accept at once.
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)
+        # A full collection looks at all open dashboards while everybody waits: seldom, and not at what is there by now.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(700, 10, 100)
         if self.started:
             self._on_started()
 
@@ -85,9 +116,21 @@ def web_server(app: FastAPI, *, on_started: Callable[[], None] = lambda: None) -
     """
     # Requests are logged by RequestLog; what uvicorn has to say goes where pyapi.logs sends it.
     config = uvicorn.Config(
-        app, http=_Impatient, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS
+        app,
+        http=_Impatient,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        backlog=_ACCEPTED_AT_ONCE,
     )
     return WebServer(app, config, on_started)
+
+
+def _raise_file_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -109,7 +152,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(2048)
+        listener.listen(_BACKLOG)
     except OSError:
         listener.close()
         raise

@@ -44,29 +44,63 @@ rule_constraints AS (
         AND k.conname IN ('broadcast_manager_client_id_pair_fkey', 'main_clients_database_pair_fkey')
 ),
 
--- Every grant that is not the owner's own, with the grantee by name.
+-- Every grant that is not the owner's own. Object and grantee are written as GRANT takes them, since doctor prints
+-- statements; a type of a parameter by its own schema, whatever the caller's search_path.
 grants AS (
     SELECT
         g.object_name,
-        g.object_kind,
-        a.privilege_type,
-        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END AS grantee
+        g.is_ours,
+        a.privilege_type || CASE WHEN a.is_grantable THEN ' with grant option' ELSE '' END AS privilege,
+        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS grantee
     FROM (
-        SELECT r.relation_name AS object_name, 'relation' AS object_kind, r.relowner AS owner_oid,
-            coalesce(r.relacl, acldefault('r', r.relowner)) AS acl
-        FROM rule_relations AS r
+        SELECT
+            CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END || format(' broadcast.%I', c.relname)
+                AS object_name,
+            TRUE AS is_ours, c.relowner AS owner_oid, c.relacl AS acl
+        FROM pg_catalog.pg_class AS c
+        INNER JOIN rule_schema AS s ON c.relnamespace = s.oid
         UNION ALL
-        SELECT b.table_name, 'table', b.relowner, coalesce(b.relacl, acldefault('r', b.relowner))
+        SELECT 'TABLE public.' || b.table_name, FALSE, b.relowner, b.relacl
         FROM business_tables AS b
         UNION ALL
-        SELECT f.function_name, 'function', f.proowner, coalesce(f.proacl, acldefault('f', f.proowner))
+        SELECT
+            format(
+                '%s broadcast.%I(%s)', CASE f.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, f.function_name,
+                (
+                    SELECT string_agg(
+                        CASE
+                            WHEN n.nspname = 'pg_catalog' THEN format_type(y.oid, NULL)
+                            ELSE format('%I.%I', n.nspname, y.typname)
+                        END, ', ' ORDER BY x.position
+                    )
+                    FROM unnest(f.proargtypes) WITH ORDINALITY AS x (type_oid, position)
+                    INNER JOIN pg_catalog.pg_type AS y ON x.type_oid = y.oid
+                    INNER JOIN pg_catalog.pg_namespace AS n ON y.typnamespace = n.oid
+                )
+            ),
+            TRUE, f.proowner, coalesce(f.proacl, acldefault('f', f.proowner))
         FROM rule_functions AS f
         UNION ALL
-        SELECT s.schema_name, 'schema', s.nspowner, coalesce(s.nspacl, acldefault('n', s.nspowner))
+        SELECT 'SCHEMA ' || s.schema_name, TRUE, s.nspowner, s.nspacl
         FROM rule_schema AS s
     ) AS g
     CROSS JOIN LATERAL aclexplode(g.acl) AS a
     WHERE a.grantee <> g.owner_oid
+    UNION ALL
+    SELECT
+        format('TABLE %s.%I', r.schema_name, r.relation_name), r.is_ours,
+        format('%s (%I)', a.privilege_type, c.attname)
+        || CASE WHEN a.is_grantable THEN ' with grant option' ELSE '' END,
+        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+    FROM (
+        SELECT b.oid, 'public' AS schema_name, b.table_name AS relation_name, FALSE AS is_ours
+        FROM business_tables AS b
+        UNION ALL
+        SELECT t.oid, 'broadcast', t.relation_name, TRUE
+        FROM rule_relations AS t
+    ) AS r
+    INNER JOIN pg_catalog.pg_attribute AS c ON r.oid = c.attrelid AND c.attacl IS NOT NULL
+    CROSS JOIN LATERAL aclexplode(c.attacl) AS a
 ),
 
 unique_keys AS (
@@ -178,23 +212,10 @@ facts (scope, kind, name, definition) AS (
     WHERE t.tgfoid IN (SELECT f.oid FROM rule_functions AS f)
     UNION ALL
     SELECT
-        CASE
-            WHEN g.object_kind <> 'table' OR g.grantee IN (SELECT r.role_name FROM rule_roles AS r) THEN 'rule'
-            ELSE 'other'
-        END,
-        'grant', format('%s %s to %s', g.object_kind, g.object_name, g.grantee),
-        string_agg(g.privilege_type, ', ' ORDER BY g.privilege_type)
+        CASE WHEN g.is_ours OR g.grantee IN (SELECT r.role_name FROM rule_roles AS r) THEN 'rule' ELSE 'other' END,
+        'grant', format('on %s to %s', g.object_name, g.grantee), string_agg(g.privilege, ', ' ORDER BY g.privilege)
     FROM grants AS g
-    GROUP BY g.object_kind, g.object_name, g.grantee
-    UNION ALL
-    SELECT
-        'rule', 'grant', format('columns of %s to %s', b.table_name, pg_get_userbyid(a.grantee)),
-        string_agg(c.attname || ': ' || a.privilege_type, ', ' ORDER BY c.attname, a.privilege_type)
-    FROM business_tables AS b
-    INNER JOIN pg_catalog.pg_attribute AS c ON b.oid = c.attrelid AND c.attacl IS NOT NULL
-    CROSS JOIN LATERAL aclexplode(c.attacl) AS a
-    WHERE pg_get_userbyid(a.grantee) IN (SELECT r.role_name FROM rule_roles AS r)
-    GROUP BY b.table_name, a.grantee
+    GROUP BY g.is_ours, g.object_name, g.grantee
     UNION ALL
     SELECT 'rule', 'role', r.rolname::text, CASE WHEN r.rolcanlogin THEN 'may log in' ELSE 'may not log in' END
     FROM pg_catalog.pg_roles AS r

@@ -15,10 +15,7 @@ BEGIN
 
     GRANT USAGE ON SCHEMA broadcast TO broadcast_api;
 
-    GRANT SELECT ON TABLE
-        broadcast.settings,
-        broadcast.rule_parts
-    TO broadcast_api;
+    GRANT SELECT ON TABLE broadcast.rule_parts TO broadcast_api;
 
     GRANT EXECUTE ON FUNCTION
         broadcast.password_hash_of(text),

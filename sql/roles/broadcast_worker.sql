@@ -6,7 +6,7 @@ BEGIN
         BEGIN
             CREATE ROLE broadcast_worker NOLOGIN;
             COMMENT ON ROLE broadcast_worker IS
-            'What a worker needs that sends broadcasts: functions, and to see what is waiting.';
+            'What a worker needs that sends broadcasts: functions only.';
         EXCEPTION
             WHEN duplicate_object OR unique_violation THEN NULL;
             WHEN insufficient_privilege THEN RETURN;
@@ -14,13 +14,6 @@ BEGIN
     END IF;
 
     GRANT USAGE ON SCHEMA broadcast TO broadcast_worker;
-
-    GRANT SELECT ON TABLE
-        broadcast.settings,
-        broadcast.deliveries,
-        broadcast.delivery_parts,
-        broadcast.rule_parts
-    TO broadcast_worker;
 
     GRANT EXECUTE ON FUNCTION
         broadcast.note_foreign_marks(),

@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.calls import Person, World, new_world, refused, registration
 from tests.dashboard.visitor import Visitor, channel_form
+from tools import databases
 
 Conn = psycopg.Connection[Any]
 PATH = "/api/mappings/currency-network"
@@ -154,3 +155,14 @@ def test_the_form_offers_what_goes_together(person: Person, base_url: str, owner
     assert '<option value="TRX" data-with="USDT"></option>' in page
     assert registration()["client_payout_currency"] in page
     visitor.http.close()
+
+
+def test_what_channels_use_is_read_of_a_thousand(anonymous: httpx.Client, owner_conn: Conn) -> None:
+    """Nobody signs in to ask, and a database may have millions."""
+    databases.add_clients(owner_conn, 100, 10)
+    user = databases.add_user(owner_conn)
+    databases.add_channel(owner_conn, user)
+    owner_conn.execute(
+        "UPDATE public.main_clients_database SET client_payout_network = 'XYZ' WHERE client_id = %s", [user]
+    )
+    assert mappings(anonymous)["networks_with_names"] == {"ETH": "ETH"}

@@ -120,14 +120,15 @@ CHANGES = {
     ),
     "lost grant": Change(
         "REVOKE DELETE ON main_clients_database FROM broadcast_channel_writer",
-        *("grant", "table main_clients_database to broadcast_channel_writer"),
+        *("grant", "on TABLE public.main_clients_database to broadcast_channel_writer"),
     ),
     "grant to PUBLIC": Change(
-        "GRANT EXECUTE ON FUNCTION broadcast.create_broadcast_rows() TO PUBLIC", "grant", f"function {CREATE} to PUBLIC"
+        "GRANT EXECUTE ON FUNCTION broadcast.create_broadcast_rows() TO PUBLIC",
+        *("grant", f"on FUNCTION broadcast.{CREATE}() to PUBLIC"),
     ),
     "grant of the quarantine": Change(
         "GRANT DELETE ON broadcast.quarantine TO PUBLIC",
-        *("grant", "relation quarantine to PUBLIC"),
+        *("grant", "on TABLE broadcast.quarantine to PUBLIC"),
     ),
     "changed view": Change(
         "CREATE OR REPLACE VIEW broadcast.rule_parts AS SELECT ''::text AS part, true AS in_force",
@@ -159,7 +160,7 @@ FOREIGN = {
     ("policy", "broadcast_manager.theirs"): "CREATE POLICY theirs ON broadcast_manager USING (true)",
     ("constraint", "registered_users.theirs"): "ALTER TABLE registered_users ADD CONSTRAINT theirs"
     " CHECK (username <> '')",
-    ("grant", "table registered_users to PUBLIC"): "GRANT SELECT ON registered_users TO PUBLIC",
+    ("grant", "on TABLE public.registered_users to PUBLIC"): "GRANT SELECT ON registered_users TO PUBLIC",
 }
 
 

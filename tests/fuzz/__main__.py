@@ -1,5 +1,8 @@
 """The fuzzing for as long as one likes: ``make fuzz``.
 
+Functions and commands with made-up input; requests before the login and answers of Telegram's that grow, none of which
+may take 50 ms; and the requests of a client, none of whose statements may.
+
 It prints the seed of each round, and at the end how often what ended how. What goes wrong is printed as the shortest
 call that shows it, and ends with exit code 1.
 """
@@ -10,8 +13,10 @@ import sys
 import time
 from collections import Counter
 
+from tests.fuzz.answers import Answers
 from tests.fuzz.commands import Commands
 from tests.fuzz.functions import Fuzz, report
+from tests.fuzz.queries import Queries
 from tests.fuzz.requests import Requests
 from tools import databases, servers
 
@@ -38,7 +43,8 @@ def main() -> int:
             databases.upgrade(url)
             fuzz = Fuzz(url, databases.at(server_url, databases.name_of(url)))
             commands = Commands(fuzz)
-            found = [*fuzz.run(EXAMPLES, round_seed), *commands.run(EXAMPLES, round_seed), *Requests().run()]
+            found = [*fuzz.run(EXAMPLES, round_seed), *commands.run(EXAMPLES, round_seed)]
+            found += [*Requests().run(), *Answers().run(round_seed), *Queries(server_url).run()]
             fuzz.close()
             databases.drop_database(server_url, url)
             for what in found:

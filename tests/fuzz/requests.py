@@ -124,6 +124,40 @@ GROWING: dict[str, tuple[int, Callable[[int], Request]]] = {
 }
 
 
+async def answer_status(app: ASGIApp, request: Request) -> int:
+    """The status of the application's answer."""
+    status, received = 0, asyncio.Event()
+    scope: Any = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "http",
+        "path": request.path,
+        "raw_path": request.path.encode(),
+        "root_path": "",
+        "query_string": request.query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in request.headers.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "state": {},
+    }
+
+    async def receive() -> Message:
+        if received.is_set():
+            # As of a client that waits for the answer.
+            await asyncio.Event().wait()
+        received.set()
+        return {"type": "http.request", "body": request.body, "more_body": False}
+
+    async def note(message: Message) -> None:
+        nonlocal status
+        status = message.get("status", status)
+
+    await app(scope, receive, note)
+    return status
+
+
 class Requests:
     """Sends what grows to the application, and finds what takes too long."""
 
@@ -142,36 +176,7 @@ class Requests:
 
     async def send(self, request: Request) -> int:
         """The status of the answer."""
-        status, received = 0, asyncio.Event()
-        scope: Any = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": request.method,
-            "scheme": "http",
-            "path": request.path,
-            "raw_path": request.path.encode(),
-            "root_path": "",
-            "query_string": request.query.encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in request.headers.items()],
-            "client": ("127.0.0.1", 1),
-            "server": ("127.0.0.1", 80),
-            "state": {},
-        }
-
-        async def receive() -> Message:
-            if received.is_set():
-                # As of a client that waits for the answer.
-                await asyncio.Event().wait()
-            received.set()
-            return {"type": "http.request", "body": request.body, "more_body": False}
-
-        async def note(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
-
-        await self.app(scope, receive, note)
-        return status
+        return await answer_status(self.app, request)
 
     def calls(self, request: Request) -> int:
         """How many functions an answer takes."""

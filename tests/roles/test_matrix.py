@@ -25,7 +25,6 @@ ALLOWED = {
     },
     API: {
         "broadcast": {"USAGE"},
-        "broadcast.settings": {"SELECT"},
         "broadcast.rule_parts": {"SELECT"},
         "broadcast.queue()": {"EXECUTE"},
         "broadcast.integrity_counts()": {"EXECUTE"},
@@ -51,10 +50,6 @@ ALLOWED = {
     },
     WORKER: {
         "broadcast": {"USAGE"},
-        "broadcast.settings": {"SELECT"},
-        "broadcast.deliveries": {"SELECT"},
-        "broadcast.delivery_parts": {"SELECT"},
-        "broadcast.rule_parts": {"SELECT"},
         "broadcast.metrics()": {"EXECUTE"},
         "broadcast.check_integrity(interval)": {"EXECUTE"},
         "broadcast.sending()": {"EXECUTE"},

@@ -43,7 +43,7 @@ async def events(request: Request, session: SignedIn) -> AsyncIterator[ServerSen
 async def _may_watch(request: Request, client_id: UUID) -> bool:
     """Watch on; False when the user was deleted or switched off."""
     try:
-        async with connection(request.app.state.pool) as conn:
+        async with changes_of(request).turns, connection(request.app.state.pool) as conn:
             watching = await conn.execute(QUERIES["watch_client"], {"client_id": client_id})
             return await watching.fetchone() is not None
     except psycopg.Error:
