@@ -1,7 +1,7 @@
 """The thin Python layer on a real database: ids, transactions, and typed refusals."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -42,33 +42,25 @@ from pyapi import (
     sqlalchemy_url,
     typed_errors,
 )
-from tools.databases import add_channel, add_user, connect
+from tools.databases import add_channel, add_user, connect, new_channel
 
 PAIR_ID = "SELECT id FROM broadcast_manager WHERE open_channel_id = %s AND closed_channel_id = %s"
 DISABLE = "ALTER TABLE main_clients_database DISABLE TRIGGER create_broadcast_rows"
 
 
 @pytest.fixture
-def watcher(database: str) -> Iterator[psycopg.Connection[Any]]:
+def watcher(conn: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     """A second connection, in autocommit, as the tables' owner."""
-    with connect(database) as conn:
-        yield conn
+    return conn
 
 
 @pytest.fixture
 def channel(watcher: psycopg.Connection[Any]) -> Channel:
     """A channel that is not yet inserted, of a user who is."""
-    return Channel(
-        open_channel_id="-1003268562225",
+    return replace(
+        new_channel(add_user(watcher)),
         open_channel_title="Daily 📢 news",
-        closed_channel_id="-1003253338212",
         closed_channel_donation_message="Support us, it's 100% worth it: :open %(x)s",
-        sub_1_price=Decimal("9.90"),
-        sub_1_time=30,
-        client_wallet_address="TX9abc",
-        client_payout_currency="USDT",
-        client_payout_network="TRX",
-        client_id=add_user(watcher),
     )
 
 
@@ -439,48 +431,20 @@ def test_refusals_come_typed(
 
 
 @REFUSALS
-def test_refusals_come_typed_async(
-    database: str, channel: Channel, change: dict[str, Any], wanted: type[RuleError], column: str | None
+@pytest.mark.parametrize(
+    "way",
+    [by_async_psycopg, by_sqlalchemy, by_async_sqlalchemy(async_session_of_asyncpg)],
+    ids=lambda way: way.__name__,
+)
+def test_refusals_come_typed_by_every_driver(
+    way: Way, database: str, channel: Channel, change: dict[str, Any], wanted: type[RuleError], column: str | None
 ) -> None:
-    async def run() -> None:
-        async with await psycopg.AsyncConnection.connect(database) as conn:
-            await insert_channel(conn, channel)
-            await conn.commit()
-            with pytest.raises(wanted) as caught:
-                await insert_channel(conn, replace(channel, **change))
-            assert_names(caught.value, column)
-            await conn.rollback()
-
-    asyncio.run(run())
-
-
-@REFUSALS
-def test_refusals_come_typed_from_sqlalchemy(
-    database: str, channel: Channel, change: dict[str, Any], wanted: type[RuleError], column: str | None
-) -> None:
-    with engine(database).connect() as conn:
-        insert_channel(conn, channel)
-        conn.commit()
-        with pytest.raises(wanted) as caught:
-            insert_channel(conn, replace(channel, **change))
-        assert isinstance(caught.value.__cause__, sqlalchemy.exc.DBAPIError)
-        assert_names(caught.value, column)
-
-
-@REFUSALS
-def test_refusals_come_typed_from_asyncpg(
-    database: str, channel: Channel, change: dict[str, Any], wanted: type[RuleError], column: str | None
-) -> None:
-    async def run() -> None:
-        async with async_session_of_asyncpg(database) as session:
-            await insert_channel(session, channel)
-            await session.commit()
-            with pytest.raises(wanted) as caught:
-                await insert_channel(session, replace(channel, **change))
-            assert (caught.value.sqlstate, caught.value.hint) != (None, None)
-            assert_names(caught.value, column)
-
-    asyncio.run(run())
+    way(database, channel, True)
+    with pytest.raises(wanted) as caught:
+        way(database, replace(channel, **change), False)
+    assert isinstance(caught.value.__cause__, psycopg.Error | sqlalchemy.exc.DBAPIError)
+    assert caught.value.sqlstate
+    assert_names(caught.value, column)
 
 
 def test_refusals_in_the_callers_pipeline_name_their_column(database: str, channel: Channel) -> None:

@@ -6,7 +6,6 @@
 import argparse
 import logging
 import random
-import secrets
 import subprocess
 import sys
 import time
@@ -190,19 +189,12 @@ def main() -> int:
     """Kill at least as often as asked for and print the counts."""
     parser = argparse.ArgumentParser(prog="python -m tests.delivery.workers_killed", description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--pg", choices=servers.KINDS, help="the kind of server, as for the tests")
-    parser.add_argument("--seed", type=int, default=secrets.randbits(32))
-    arguments = parser.parse_args()
+    arguments, picked = servers.parse_run(parser)
     # The fake tells of each request that a killed worker leaves it with.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    picked = servers.pick(arguments.pg)
-    print(f"{picked.name}, --seed={arguments.seed}", flush=True)
     rounds = -(-arguments.kills // KILLS_OF_A_ROUND)
     began, counts, wrong = time.monotonic(), Counts(), ""
-    with picked.run() as server_url, running() as telegram_url:
-        databases.create_owner(server_url)
-        url = databases.create_database(server_url)
-        databases.upgrade(url)
+    with picked.run() as server_url, databases.upgraded_database(server_url) as url, running() as telegram_url:
         as_worker = databases.at(url, databases.name_of(url), create_worker_login(server_url), WORKER_PASSWORD)
         telegram = Telegram(telegram_url)
         with databases.connect(url) as conn, telegram.http:
@@ -210,7 +202,6 @@ def main() -> int:
                 kill_often(conn, telegram, worker_starter(as_worker, telegram), rounds, arguments.seed, counts)
             except AssertionError as error:
                 wrong = f"{error}\n"
-        databases.drop_database(server_url, url)
     print(f"{wrong}{counts}\n{time.monotonic() - began:.0f} s")
     return 1 if wrong else 0
 

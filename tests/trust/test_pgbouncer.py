@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import bcrypt
 import httpx
 import psycopg
 import pytest
@@ -18,12 +16,14 @@ import pyapi
 from pyapi.cli import app
 from pyapi.settings import Settings
 from pyapi.web.dashboard import events
-from tests.api.calls import API_PASSWORD, API_ROLE, PASSWORD, SECRET, Person, served
+from tests.api.calls import API_PASSWORD, API_ROLE, SECRET, Person, served
 from tests.api.conftest import api_role as api_role
+from tests.api.conftest import new_person as new_person
 from tests.dashboard.test_events import listening
 from tests.dashboard.visitor import Visitor
 from tests.delivery.broadcasts import Broadcast, add_broadcast, outcomes, parts
 from tests.delivery.conftest import WORKER_PASSWORD, WORKER_ROLE, Process
+from tests.delivery.conftest import conn as conn
 from tests.delivery.conftest import start_worker as start_worker
 from tests.delivery.conftest import telegram as telegram
 from tests.delivery.conftest import worker_role as worker_role
@@ -53,11 +53,9 @@ def worker_url(through: Callable[[str], str]) -> str:
 
 
 @pytest.fixture
-def conn(database: str) -> Iterator[Connection]:
-    """A connection as the tables' owner that goes to the server itself; Telegram's limits are off."""
-    with databases.connect(database) as connection:
-        connection.execute("UPDATE broadcast.settings SET messages_per_second = NULL, chat_interval = NULL")
-        yield connection
+def owner_conn(conn: Connection) -> Connection:
+    """The connection that goes to the server itself, by which people are made."""
+    return conn
 
 
 @pytest.fixture
@@ -71,15 +69,9 @@ def base_url(through: Callable[[str], str]) -> Iterator[str]:
 
 
 @pytest.fixture
-def person(base_url: str, conn: Connection) -> Iterator[Person]:
+def person(new_person: Callable[..., Person]) -> Person:
     """An operator who has signed in."""
-    user = databases.add_user(conn)
-    password_hash = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
-    conn.execute("UPDATE registered_users SET password_hash = %s WHERE user_id = %s", [password_hash, user])
-    conn.execute("INSERT INTO broadcast.operators (user_id) VALUES (%s)", [user])
-    made = Person.signed_in(base_url, user, f"user_{user.hex[:12]}")
-    yield made
-    made.http.close()
+    return new_person(operator=True)
 
 
 def test_api_and_dashboard_work_for_more_callers_than_there_are_connections(
@@ -142,21 +134,6 @@ def test_manual_triggers_reach_a_worker_by_polling_and_nothing_is_sent_twice(
     assert telegram.sent() == {chat: 1 for broadcast in waiting for chat in (broadcast.open_id, broadcast.closed_id)}
 
 
-def channel(client: UUID, pair: tuple[str, str]) -> pyapi.Channel:
-    """A channel as a program of Python's registers it."""
-    return pyapi.Channel(
-        open_channel_id=pair[0],
-        closed_channel_id=pair[1],
-        closed_channel_donation_message="If it paid for your breakfast, buy us one.",
-        sub_1_price=Decimal("5.00"),
-        sub_1_time=30,
-        client_wallet_address="0x71C7656EC7ab88b098defB751B7401B5f6d8976F",
-        client_payout_currency="USDT",
-        client_payout_network="ETH",
-        client_id=client,
-    )
-
-
 def test_library_and_command_line_work_through_it(
     through: Callable[[str], str], conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,9 +141,9 @@ def test_library_and_command_line_work_through_it(
     url = through(databases.OWNER)
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as pooled:
         for _ in range(OFTEN):
-            pair = databases.new_channel_id(), databases.new_channel_id()
-            made = pyapi.insert_channel(pooled, channel(client, pair))
-            assert made == databases.broadcast_id(conn, pair)
+            channel = databases.new_channel(client)
+            made = pyapi.insert_channel(pooled, channel)
+            assert made == databases.broadcast_id(conn, (channel.open_channel_id, channel.closed_channel_id))
     monkeypatch.setenv("DATABASE_URL", url)
     for command in ("verify", "doctor", "backfill"):
         done = CliRunner().invoke(app, [command])

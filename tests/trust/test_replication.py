@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -41,10 +40,8 @@ def primary(server: servers.Server) -> Iterator[OwnServer]:
 @pytest.fixture
 def live(primary: OwnServer) -> Iterator[str]:
     """URL of a database with the rule, as its owner."""
-    url = databases.create_database(primary.url)
-    databases.upgrade(url)
-    yield url
-    databases.drop_database(primary.url, url)
+    with databases.upgraded_database(primary.url) as url:
+        yield url
 
 
 @pytest.fixture
@@ -59,10 +56,8 @@ def writers(live: str, seed: int) -> list[Writer]:
 @pytest.fixture
 def subscriber(primary: OwnServer) -> Iterator[str]:
     """URL of a second database with the rule, empty, as its owner."""
-    url = databases.create_database(primary.url)
-    databases.upgrade(url)
-    yield url
-    databases.drop_database(primary.url, url)
+    with databases.upgraded_database(primary.url) as url:
+        yield url
 
 
 def test_logical_subscriber_with_the_rule_gets_every_row_once(
@@ -143,17 +138,7 @@ def _standby(primary: OwnServer) -> Iterator[str]:
         os.chown(folder, user, -1)
 
     def run(program: str, *arguments: str | Path) -> None:
-        with (folder / "output").open("w+") as output:
-            done = subprocess.run(
-                [primary.programs / program, *arguments],
-                user=user,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        assert done.returncode == 0, (folder / "output").read_text()
+        servers.run_program(user, primary.programs / program, *arguments)
 
     try:
         run("pg_basebackup", "-D", folder / "data", "-R", "-X", "stream", "-c", "fast", "-d", primary.url)
