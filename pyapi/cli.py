@@ -431,6 +431,8 @@ def api(
     try:
         settings = read_settings()
         application = create_app(settings, worker_settings_if_any())
+        # It takes a second: not while others wait for who asks first.
+        application.openapi()
         with _listen(host, port) as listener, metrics_served(read_metrics_settings(), settings.database_url):
             address, taken_port = listener.getsockname()[:2]
             log.info("api.listening", address=address, port=taken_port)
