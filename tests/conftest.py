@@ -4,8 +4,10 @@ import logging
 import os
 import random
 from collections.abc import Callable, Iterator
+from typing import Any
 from unittest.mock import patch
 
+import psycopg
 import pytest
 
 from pyapi import logs
@@ -134,28 +136,43 @@ def adopted_template(server_url: str, old_template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def empty_database(server_url: str, owner: str) -> Iterator[str]:
-    """URL of a fresh empty database, as its owner."""
+def new_database(server_url: str, owner: str) -> Iterator[Callable[..., str]]:
+    """Makes a database for this test, empty or as a copy of the template named; gives its URL, as its owner."""
     del owner
-    url = databases.create_database(server_url)
-    yield url
-    databases.drop_database(server_url, url)
+    made = []
+
+    def make(template: str | None = None) -> str:
+        made.append(databases.create_database(server_url, template))
+        return made[-1]
+
+    yield make
+    for url in made:
+        databases.drop_database(server_url, url)
 
 
 @pytest.fixture
-def database(server_url: str, template: str) -> Iterator[str]:
+def empty_database(new_database: Callable[..., str]) -> str:
+    """URL of a fresh empty database, as its owner."""
+    return new_database()
+
+
+@pytest.fixture
+def database(new_database: Callable[..., str], template: str) -> str:
     """URL of a fresh database with the rule installed, as its owner."""
-    url = databases.create_database(server_url, template)
-    yield url
-    databases.drop_database(server_url, url)
+    return new_database(template)
 
 
 @pytest.fixture
-def old_database(server_url: str, old_template: str) -> Iterator[str]:
+def old_database(new_database: Callable[..., str], old_template: str) -> str:
     """URL of a fresh database as the live system has it, without the rule, as its owner."""
-    url = databases.create_database(server_url, old_template)
-    yield url
-    databases.drop_database(server_url, url)
+    return new_database(old_template)
+
+
+@pytest.fixture
+def conn(database: str) -> Iterator[psycopg.Connection[Any]]:
+    """An autocommit connection to the fresh database, as the tables' owner."""
+    with databases.connect(database) as connection:
+        yield connection
 
 
 @pytest.fixture

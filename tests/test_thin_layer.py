@@ -1,7 +1,7 @@
 """The thin Python layer on a real database: ids, transactions, and typed refusals."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -42,33 +42,25 @@ from pyapi import (
     sqlalchemy_url,
     typed_errors,
 )
-from tools.databases import add_channel, add_user, connect
+from tools.databases import add_channel, add_user, connect, new_channel
 
 PAIR_ID = "SELECT id FROM broadcast_manager WHERE open_channel_id = %s AND closed_channel_id = %s"
 DISABLE = "ALTER TABLE main_clients_database DISABLE TRIGGER create_broadcast_rows"
 
 
 @pytest.fixture
-def watcher(database: str) -> Iterator[psycopg.Connection[Any]]:
+def watcher(conn: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     """A second connection, in autocommit, as the tables' owner."""
-    with connect(database) as conn:
-        yield conn
+    return conn
 
 
 @pytest.fixture
 def channel(watcher: psycopg.Connection[Any]) -> Channel:
     """A channel that is not yet inserted, of a user who is."""
-    return Channel(
-        open_channel_id="-1003268562225",
+    return replace(
+        new_channel(add_user(watcher)),
         open_channel_title="Daily 📢 news",
-        closed_channel_id="-1003253338212",
         closed_channel_donation_message="Support us, it's 100% worth it: :open %(x)s",
-        sub_1_price=Decimal("9.90"),
-        sub_1_time=30,
-        client_wallet_address="TX9abc",
-        client_payout_currency="USDT",
-        client_payout_network="TRX",
-        client_id=add_user(watcher),
     )
 
 

@@ -2,6 +2,9 @@
 
 import itertools
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, LiteralString
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -10,6 +13,8 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from psycopg import sql
+
+from pyapi.channel import Channel
 
 ROOT = Path(__file__).resolve().parents[1]
 EXISTING_SCHEMA = ROOT / "demo" / "existing_schema.sql"
@@ -98,6 +103,18 @@ def drop_database(server_url: str, url: str) -> None:
         conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name_of(url))))
 
 
+@contextmanager
+def upgraded_database(server_url: str) -> Iterator[str]:
+    """Make the owner and an upgraded database of theirs, and drop it at the end; gives its URL, as the owner."""
+    create_owner(server_url)
+    url = create_database(server_url)
+    try:
+        upgrade(url)
+        yield url
+    finally:
+        drop_database(server_url, url)
+
+
 def load(url: str, script: Path) -> None:
     """Run a file of plain SQL on a database."""
     with connect(url) as conn:
@@ -155,6 +172,22 @@ def add_channel(
     pair = open_id or new_channel_id(), closed_id or new_channel_id()
     conn.execute(_INSERT_CHANNEL, {"open": pair[0], "closed": pair[1], "client": client_id})
     return pair
+
+
+def new_channel(client_id: uuid.UUID, pair: tuple[str, str] | None = None) -> Channel:
+    """Give a channel as a program of Python's registers it, with what it must have and a fresh pair where none is told."""
+    open_id, closed_id = pair or (new_channel_id(), new_channel_id())
+    return Channel(
+        open_channel_id=open_id,
+        closed_channel_id=closed_id,
+        closed_channel_donation_message="If the signals paid for your breakfast, buy us one.",
+        sub_1_price=Decimal("9.90"),
+        sub_1_time=30,
+        client_wallet_address="0x71C7656EC7ab88b098defB751B7401B5f6d8976F",
+        client_payout_currency="USDT",
+        client_payout_network="ETH",
+        client_id=client_id,
+    )
 
 
 def broadcast_id(conn: psycopg.Connection[Any], pair: tuple[str, str]) -> uuid.UUID | None:

@@ -10,12 +10,12 @@ from tools import databases
 
 def main() -> None:
     """Upgrade an empty database and keep the facts of scope rule and needed."""
-    with embedded_server(fast=True) as server_url:
-        databases.create_owner(server_url)
-        url = databases.create_database(server_url)
-        databases.upgrade(url)
-        with databases.connect(url) as conn:
-            facts = [fact for fact in read_fingerprint(conn) if fact.scope != "other"]
+    with (
+        embedded_server(fast=True) as server_url,
+        databases.upgraded_database(server_url) as url,
+        databases.connect(url) as conn,
+    ):
+        facts = [fact for fact in read_fingerprint(conn) if fact.scope != "other"]
     with (databases.ROOT / "sql/checks/catalogue_fingerprint.csv").open("w", newline="") as file:
         file.write("# Written by make generate, from a database that alembic upgrade head made.\n")
         writer = csv.writer(file, lineterminator="\n")

@@ -86,25 +86,9 @@ def outcome(conn: Conn, table: str, column: str, *types: str, then: Callable[[],
 
 
 @pytest.fixture
-def old(old_database: str) -> Iterator[Conn]:
-    """A connection to the database that has not been upgraded."""
-    with databases.connect(old_database) as conn:
-        yield conn
-
-
-@pytest.fixture
-def database(server_url: str, adopted_template: str) -> Iterator[str]:
+def database(new_database: Callable[..., str], adopted_template: str) -> str:
     """The same database, upgraded."""
-    url = databases.create_database(server_url, adopted_template)
-    yield url
-    databases.drop_database(server_url, url)
-
-
-@pytest.fixture
-def conn(database: str) -> Iterator[Conn]:
-    """A connection to it."""
-    with databases.connect(database) as connection:
-        yield connection
+    return new_database(adopted_template)
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -14,7 +14,6 @@ from tests.cli.conftest import Run
 from tests.cli.conftest import run as run
 from tests.fuzz.functions import Fuzz
 from tools import databases
-from tools.databases import connect
 
 TRAPS = Path(__file__).parent / "traps.sql"
 # The caller's own folly, and what everyone has where others may create objects in public (as before PostgreSQL 15).
@@ -35,18 +34,9 @@ def trapped_template(server_url: str, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def trapped(server_url: str, trapped_template: str) -> Iterator[str]:
+def database(new_database: Callable[..., str], trapped_template: str) -> str:
     """URL of a fresh copy of it, as its owner."""
-    url = databases.create_database(server_url, trapped_template)
-    yield url
-    databases.drop_database(server_url, url)
-
-
-@pytest.fixture
-def conn(trapped: str) -> Iterator[psycopg.Connection[Any]]:
-    """A connection as the tables' owner."""
-    with connect(trapped) as made:
-        yield made
+    return new_database(trapped_template)
 
 
 def test_every_function_has_a_path_of_its_own_with_pg_temp_last(conn: psycopg.Connection[Any]) -> None:
@@ -78,9 +68,9 @@ def test_nobody_may_execute_a_function_unless_it_was_granted(conn: psycopg.Conne
 
 @pytest.mark.parametrize("path", PATHS)
 def test_functions_triggers_and_procedures_look_nothing_up_there(
-    trapped: str, superuser: Callable[[str], str], seed: int, path: str
+    database: str, superuser: Callable[[str], str], seed: int, path: str
 ) -> None:
-    fuzz = Fuzz(trapped, superuser(trapped), path)
+    fuzz = Fuzz(database, superuser(database), path)
     fuzz.functions = [function for function in fuzz.functions if function.name not in INLINED]
     for conn in (fuzz.conn, fuzz.owner):
         shadow_by_temp_tables(conn)
@@ -124,8 +114,8 @@ def test_the_traps_do_catch(conn: psycopg.Connection[Any], path: str, call: str)
 
 
 @pytest.mark.parametrize("command", ["verify", "backfill"])
-def test_commands_look_nothing_up_there(run: Run, trapped: str, command: str) -> None:
-    outcome = run(f"{trapped}&options=-csearch_path%3Dpublic%2Ctrap", command)
+def test_commands_look_nothing_up_there(run: Run, database: str, command: str) -> None:
+    outcome = run(f"{database}&options=-csearch_path%3Dpublic%2Ctrap", command)
     assert outcome.code == 0, outcome.out + outcome.err
 
 

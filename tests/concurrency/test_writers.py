@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -25,11 +25,9 @@ KILLED = {"57P01", "connection lost"}
 
 
 @pytest.fixture
-def bare_database(server_url: str, old_template: str) -> Iterator[str]:
+def bare_database(new_database: Callable[..., str], old_template: str) -> str:
     """URL of a second database as the live system has it, without the rule."""
-    url = databases.create_database(server_url, old_template)
-    yield url
-    databases.drop_database(server_url, url)
+    return new_database(old_template)
 
 
 @pytest.fixture

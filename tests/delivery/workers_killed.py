@@ -199,10 +199,7 @@ def main() -> int:
     print(f"{picked.name}, --seed={arguments.seed}", flush=True)
     rounds = -(-arguments.kills // KILLS_OF_A_ROUND)
     began, counts, wrong = time.monotonic(), Counts(), ""
-    with picked.run() as server_url, running() as telegram_url:
-        databases.create_owner(server_url)
-        url = databases.create_database(server_url)
-        databases.upgrade(url)
+    with picked.run() as server_url, databases.upgraded_database(server_url) as url, running() as telegram_url:
         as_worker = databases.at(url, databases.name_of(url), create_worker_login(server_url), WORKER_PASSWORD)
         telegram = Telegram(telegram_url)
         with databases.connect(url) as conn, telegram.http:
@@ -210,7 +207,6 @@ def main() -> int:
                 kill_often(conn, telegram, worker_starter(as_worker, telegram), rounds, arguments.seed, counts)
             except AssertionError as error:
                 wrong = f"{error}\n"
-        databases.drop_database(server_url, url)
     print(f"{wrong}{counts}\n{time.monotonic() - began:.0f} s")
     return 1 if wrong else 0
 

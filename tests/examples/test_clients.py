@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -34,11 +34,9 @@ def test_readme_tells_of_every_client() -> None:
 
 
 @pytest.fixture(params=["own tables", "live tables"])
-def url(request: pytest.FixtureRequest, server_url: str, template: str, adopted_template: str) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, new_database: Callable[..., str], template: str, adopted_template: str) -> str:
     """A fresh database with the rule: where currencies are text, and where they are an enum."""
-    url = databases.create_database(server_url, template if request.param == "own tables" else adopted_template)
-    yield url
-    databases.drop_database(server_url, url)
+    return new_database(template if request.param == "own tables" else adopted_template)
 
 
 @pytest.mark.parametrize("file", COMMANDS)

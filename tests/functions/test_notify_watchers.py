@@ -13,9 +13,9 @@ WATCH = "SELECT broadcast.watch_client(%s)"
 
 
 @pytest.fixture
-def heard(url: str) -> Iterator[Conn]:
+def heard(database: str) -> Iterator[Conn]:
     """Somebody who listens."""
-    with connect(url) as listener:
+    with connect(database) as listener:
         listener.execute("LISTEN broadcast_manager_changed")
         yield listener
 

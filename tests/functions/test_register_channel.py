@@ -151,13 +151,13 @@ def test_limit_is_a_setting(conn: Conn, client: UUID) -> None:
     assert detail == {"max_channels": 1}
 
 
-def test_limit_holds_under_concurrent_registrations(url: str, conn: Conn, client: UUID) -> None:
-    outcomes = at_once(url, 20, lambda c: register(c, client, fields()))
+def test_limit_holds_under_concurrent_registrations(database: str, conn: Conn, client: UUID) -> None:
+    outcomes = at_once(database, 20, lambda c: register(c, client, fields()))
     assert outcomes == ["00000"] * 10 + ["BM001"] * 10
     assert value(conn, "SELECT count(*) FROM main_clients_database WHERE client_id = %s", client) == 10
 
 
-def test_limit_holds_at_serializable(url: str, conn: Conn, client: UUID) -> None:
+def test_limit_holds_at_serializable(database: str, conn: Conn, client: UUID) -> None:
     conn.execute("UPDATE broadcast.settings SET max_channels_per_client = 2")
 
     def call(c: Conn) -> None:
@@ -165,7 +165,7 @@ def test_limit_holds_at_serializable(url: str, conn: Conn, client: UUID) -> None
         with c.transaction():
             register(c, client, fields())
 
-    outcomes = at_once(url, 8, call)
+    outcomes = at_once(database, 8, call)
     assert 1 <= outcomes.count("00000") <= 2
     assert set(outcomes) <= {"00000", "BM001", "40001"}
     assert value(conn, "SELECT count(*) FROM main_clients_database") == outcomes.count("00000")

@@ -67,8 +67,8 @@ def test_long_transaction_does_not_get_around_the_interval(conn: Conn, client: U
         assert value(conn, "SELECT last_manual_trigger_time FROM broadcast_manager") > began
 
 
-def test_of_many_clicks_at_once_one_counts(url: str, conn: Conn, client: UUID, broadcast: UUID) -> None:
-    outcomes = at_once(url, 8, lambda c: c.execute(REQUEST, [broadcast, client]))
+def test_of_many_clicks_at_once_one_counts(database: str, conn: Conn, client: UUID, broadcast: UUID) -> None:
+    outcomes = at_once(database, 8, lambda c: c.execute(REQUEST, [broadcast, client]))
     assert outcomes == ["00000"] + ["BM014"] * 7
     assert value(conn, "SELECT manual_trigger_count FROM broadcast_manager") == 1
 

@@ -39,8 +39,8 @@ def test_every_part_is_in_force(conn: Conn) -> None:
         ("ALTER TABLE broadcast_manager DISABLE TRIGGER ALL", PARTS - {"create_broadcast_rows"}),
     ],
 )
-def test_bypass_is_seen(url: str, superuser: Callable[[str], str], bypass: str, parts: set[str]) -> None:
-    with connect(superuser(url)) as conn:
+def test_bypass_is_seen(database: str, superuser: Callable[[str], str], bypass: str, parts: set[str]) -> None:
+    with connect(superuser(database)) as conn:
         assert broken(conn) == set()
         conn.execute(bypass)
         assert broken(conn) == parts

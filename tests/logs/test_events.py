@@ -5,7 +5,6 @@ import logging
 import re
 import socket
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +12,7 @@ import httpx
 import psycopg
 import pytest
 
-from pyapi import Channel, ChannelPairTaken, insert_channel, read_broadcast_id
+from pyapi import ChannelPairTaken, insert_channel, read_broadcast_id
 from pyapi.worker.loop import run_round
 from pyapi.worker.settings import WorkerSettings
 from tests.api.calls import PASSWORD, Person, World, log_in, registration
@@ -21,7 +20,6 @@ from tests.delivery.broadcasts import Conn, add_broadcast
 from tests.logs.conftest import Line
 from tests.logs.documented import EVERY_LINE, documented_events
 from tools import databases
-from tools.databases import new_channel_id
 from tools.telegram import Telegram, until
 
 Lines = Callable[[], list[Line]]
@@ -207,17 +205,7 @@ def test_each_fact_of_a_delivery_has_its_event(
 def test_library_calls_are_told_to_those_who_listen(database: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "pyapi")
     with databases.connect(database) as conn:
-        channel = Channel(
-            open_channel_id=new_channel_id(),
-            closed_channel_id=new_channel_id(),
-            closed_channel_donation_message="Thank you",
-            sub_1_price=Decimal(5),
-            sub_1_time=30,
-            client_wallet_address="TX9abc",
-            client_payout_currency="USDT",
-            client_payout_network="TRX",
-            client_id=databases.add_user(conn, uuid4()),
-        )
+        channel = databases.new_channel(databases.add_user(conn))
         broadcast_id = insert_channel(conn, channel)
         assert read_broadcast_id(conn, channel.open_channel_id, channel.closed_channel_id) == broadcast_id
         with pytest.raises(ChannelPairTaken):

@@ -116,10 +116,11 @@ def test_offline_script_builds_the_same_out_of_nothing(
 
 
 def test_offline_script_adopts_like_the_online_upgrade(
-    server: servers.Server, offline_script: Path, old_database: str, clone: Callable[..., str]
+    server: servers.Server, offline_script: Path, old_database: str, new_database: Callable[..., str]
 ) -> None:
     builds.fill_old_database(old_database)
-    offline, online = clone(old_database), clone(old_database)
+    old_template = databases.name_of(old_database)
+    offline, online = new_database(old_template), new_database(old_template)
     done = builds.psql(server, offline, offline_script)
     assert done.returncode == 0, done.stderr
     databases.upgrade(online)
@@ -151,14 +152,19 @@ def test_offline_script_refuses_like_the_online_upgrade(
 
 @pytest.mark.parametrize("state", ["fresh", "adopted"])
 def test_dump_and_restore_keep_the_fingerprint(
-    state: str, server: servers.Server, database: str, old_database: str, clone: Callable[..., str], tmp_path: Path
+    state: str,
+    server: servers.Server,
+    database: str,
+    old_database: str,
+    new_database: Callable[..., str],
+    tmp_path: Path,
 ) -> None:
     source = database
     if state == "adopted":
         source = old_database
         builds.fill_old_database(source)
         databases.upgrade(source)
-    restored, dump = clone(), tmp_path / "dump.sql"
+    restored, dump = new_database(), tmp_path / "dump.sql"
     with databases.connect(source) as conn:
         databases.add_channel(conn, databases.add_user(conn))
     builds.dump(server, source, dump)

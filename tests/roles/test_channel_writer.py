@@ -12,27 +12,20 @@ Conn = psycopg.Connection[Any]
 
 
 @pytest.fixture
-def owner_conn(database: str) -> Iterator[Conn]:
-    """A connection as the tables' owner."""
-    with connect(database) as conn:
-        yield conn
-
-
-@pytest.fixture
 def writer(database: str, superuser: Any) -> Iterator[Conn]:
     """A connection that has taken the role of channel writers."""
-    with connect(superuser(database)) as conn:
-        conn.execute("SET SESSION AUTHORIZATION broadcast_channel_writer")
-        yield conn
+    with connect(superuser(database)) as boss:
+        boss.execute("SET SESSION AUTHORIZATION broadcast_channel_writer")
+        yield boss
 
 
-def test_g1_insert_creates_the_row(owner_conn: Conn, writer: Conn) -> None:
-    pair = add_channel(writer, add_user(owner_conn))
-    assert broadcast_id(owner_conn, pair) is not None
+def test_g1_insert_creates_the_row(conn: Conn, writer: Conn) -> None:
+    pair = add_channel(writer, add_user(conn))
+    assert broadcast_id(conn, pair) is not None
 
 
-def test_g1_copy_creates_the_rows(owner_conn: Conn, writer: Conn) -> None:
-    model = add_channel(writer, add_user(owner_conn))
+def test_g1_copy_creates_the_rows(conn: Conn, writer: Conn) -> None:
+    model = add_channel(writer, add_user(conn))
     columns = "open_channel_id, closed_channel_id, closed_channel_donation_message, sub_1_price, sub_1_time"
     more = "client_wallet_address, client_payout_currency, client_payout_network, client_id"
     pairs = [(new_channel_id(), new_channel_id()) for _ in range(3)]
@@ -48,27 +41,27 @@ def test_g1_copy_creates_the_rows(owner_conn: Conn, writer: Conn) -> None:
     ):
         for pair in pairs:
             copy.write_row([*pair, *rest])
-    assert all(broadcast_id(owner_conn, pair) for pair in pairs)
+    assert all(broadcast_id(conn, pair) for pair in pairs)
 
 
-def test_g2_row_follows(owner_conn: Conn, writer: Conn) -> None:
-    pair = add_channel(writer, add_user(owner_conn))
-    before = broadcast_id(owner_conn, pair)
+def test_g2_row_follows(conn: Conn, writer: Conn) -> None:
+    pair = add_channel(writer, add_user(conn))
+    before = broadcast_id(conn, pair)
     moved = new_channel_id()
     writer.execute("UPDATE main_clients_database SET open_channel_id = %s WHERE open_channel_id = %s", [moved, pair[0]])
-    assert broadcast_id(owner_conn, (moved, pair[1])) == before
+    assert broadcast_id(conn, (moved, pair[1])) == before
 
 
-def test_g3_row_is_removed(owner_conn: Conn, writer: Conn) -> None:
-    pair = add_channel(writer, add_user(owner_conn))
+def test_g3_row_is_removed(conn: Conn, writer: Conn) -> None:
+    pair = add_channel(writer, add_user(conn))
     writer.execute("DELETE FROM main_clients_database WHERE open_channel_id = %s", [pair[0]])
-    assert broadcast_id(owner_conn, pair) is None
+    assert broadcast_id(conn, pair) is None
 
 
-def test_g4_no_channel_without(owner_conn: Conn, writer: Conn) -> None:
-    owner_conn.execute("ALTER TABLE main_clients_database DISABLE TRIGGER create_broadcast_rows")
+def test_g4_no_channel_without(conn: Conn, writer: Conn) -> None:
+    conn.execute("ALTER TABLE main_clients_database DISABLE TRIGGER create_broadcast_rows")
     with pytest.raises(psycopg.errors.ForeignKeyViolation) as refused:
-        add_channel(writer, add_user(owner_conn))
+        add_channel(writer, add_user(conn))
     assert refused.value.diag.constraint_name == "main_clients_database_pair_fkey"
 
 

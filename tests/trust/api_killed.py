@@ -212,12 +212,8 @@ def main() -> int:
     picked = servers.pick(arguments.pg)
     print(f"{picked.name}, --seed={arguments.seed}", flush=True)
     began, counts = time.monotonic(), Counts()
-    with picked.run() as server_url:
-        databases.create_owner(server_url)
-        url = databases.create_database(server_url)
-        databases.upgrade(url)
+    with picked.run() as server_url, databases.upgraded_database(server_url) as url:
         kill_often(url, create_api_login(server_url, url), arguments.kills, arguments.seed, counts)
-        databases.drop_database(server_url, url)
     print(f"{counts}\n{time.monotonic() - began:.0f} s")
     return 0
 

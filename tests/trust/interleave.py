@@ -261,10 +261,7 @@ def main() -> int:
     print(server.name, flush=True)
     began = time.monotonic()
     found: list[Outcome] = []
-    with server.run() as server_url:
-        databases.create_owner(server_url)
-        url = databases.create_database(server_url)
-        databases.upgrade(url)
+    with server.run() as server_url, databases.upgraded_database(server_url) as url:
         interleaver = Interleaver(url, databases.at(server_url, databases.name_of(url)))
         try:
             for spec in SPECS:
@@ -273,7 +270,6 @@ def main() -> int:
                 print(f"{len(ran):5} orders of {spec.name}: {len({o[3:] for o in ran})} outcomes", flush=True)
         finally:
             interleaver.close()
-            databases.drop_database(server_url, url)
     text = io.StringIO()
     text.write("# Written by make interleavings.\n")
     writer = csv.writer(text, lineterminator="\n")

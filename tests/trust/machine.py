@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,7 +12,6 @@ import psycopg
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from pyapi import Channel as NewChannel
 from pyapi import RuleError, insert_channel
 from tests.concurrency.load import COLUMNS, INSERT, INSERT_BROADCAST, MARKS, PAIR, REST
 from tests.functions.calls import fields
@@ -331,17 +329,7 @@ class Machine(RuleBasedStateMachine):
     @rule(n=sessions, pair=pairs, owner=users, way=ways)
     def insert_by_pyapi(self, n: int, pair: Pair, owner: UUID, way: str) -> None:
         """pyapi.insert_channel()."""
-        channel = NewChannel(
-            open_channel_id=pair[0],
-            closed_channel_id=pair[1],
-            closed_channel_donation_message="If the signals paid for your breakfast, buy us one.",
-            sub_1_price=Decimal("5.00"),
-            sub_1_time=30,
-            client_wallet_address="0x71C7656EC7ab88b098defB751B7401B5f6d8976F",
-            client_payout_currency="USDT",
-            client_payout_network="ETH",
-            client_id=owner,
-        )
+        channel = databases.new_channel(owner, pair)
         self.run(
             n,
             "pyapi.insert_channel()",

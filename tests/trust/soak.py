@@ -56,10 +56,7 @@ def main() -> int:
     logging.getLogger("psycopg").setLevel(logging.ERROR)
     server = servers.pick(arguments.pg)
     print(f"{server.name}, --seed={arguments.seed}", flush=True)
-    with server.run() as server_url:
-        databases.create_owner(server_url)
-        url = databases.create_database(server_url)
-        databases.upgrade(url)
+    with server.run() as server_url, databases.upgraded_database(server_url) as url:
         run = Run(url, databases.at(server_url, databases.name_of(url)))
         chunk = 0
         try:
@@ -72,7 +69,6 @@ def main() -> int:
             return 1
         finally:
             run.close()
-            databases.drop_database(server_url, url)
     print(run.report())
     return 0
 

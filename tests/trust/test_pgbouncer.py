@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -142,21 +141,6 @@ def test_manual_triggers_reach_a_worker_by_polling_and_nothing_is_sent_twice(
     assert telegram.sent() == {chat: 1 for broadcast in waiting for chat in (broadcast.open_id, broadcast.closed_id)}
 
 
-def channel(client: UUID, pair: tuple[str, str]) -> pyapi.Channel:
-    """A channel as a program of Python's registers it."""
-    return pyapi.Channel(
-        open_channel_id=pair[0],
-        closed_channel_id=pair[1],
-        closed_channel_donation_message="If it paid for your breakfast, buy us one.",
-        sub_1_price=Decimal("5.00"),
-        sub_1_time=30,
-        client_wallet_address="0x71C7656EC7ab88b098defB751B7401B5f6d8976F",
-        client_payout_currency="USDT",
-        client_payout_network="ETH",
-        client_id=client,
-    )
-
-
 def test_library_and_command_line_work_through_it(
     through: Callable[[str], str], conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,9 +148,9 @@ def test_library_and_command_line_work_through_it(
     url = through(databases.OWNER)
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as pooled:
         for _ in range(OFTEN):
-            pair = databases.new_channel_id(), databases.new_channel_id()
-            made = pyapi.insert_channel(pooled, channel(client, pair))
-            assert made == databases.broadcast_id(conn, pair)
+            channel = databases.new_channel(client)
+            made = pyapi.insert_channel(pooled, channel)
+            assert made == databases.broadcast_id(conn, (channel.open_channel_id, channel.closed_channel_id))
     monkeypatch.setenv("DATABASE_URL", url)
     for command in ("verify", "doctor", "backfill"):
         done = CliRunner().invoke(app, [command])

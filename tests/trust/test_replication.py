@@ -41,10 +41,8 @@ def primary(server: servers.Server) -> Iterator[OwnServer]:
 @pytest.fixture
 def live(primary: OwnServer) -> Iterator[str]:
     """URL of a database with the rule, as its owner."""
-    url = databases.create_database(primary.url)
-    databases.upgrade(url)
-    yield url
-    databases.drop_database(primary.url, url)
+    with databases.upgraded_database(primary.url) as url:
+        yield url
 
 
 @pytest.fixture
@@ -59,10 +57,8 @@ def writers(live: str, seed: int) -> list[Writer]:
 @pytest.fixture
 def subscriber(primary: OwnServer) -> Iterator[str]:
     """URL of a second database with the rule, empty, as its owner."""
-    url = databases.create_database(primary.url)
-    databases.upgrade(url)
-    yield url
-    databases.drop_database(primary.url, url)
+    with databases.upgraded_database(primary.url) as url:
+        yield url
 
 
 def test_logical_subscriber_with_the_rule_gets_every_row_once(

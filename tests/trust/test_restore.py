@@ -1,7 +1,7 @@
 """A dump restored is the database that was dumped: same ids, same counts, the rule in force; or it is refused."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -65,11 +65,9 @@ def dump(run: Restore, source: str, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def upgraded_database(server_url: str, template: str) -> Iterator[str]:
+def upgraded_database(new_database: Callable[..., str], template: str) -> str:
     """URL of a second database with the rule and without a row."""
-    url = databases.create_database(server_url, template)
-    yield url
-    databases.drop_database(server_url, url)
+    return new_database(template)
 
 
 def test_full_restore(run: Restore, source: str, dump: Path, empty_database: str) -> None:

@@ -32,20 +32,13 @@ from pyapi.errors import (
 )
 from pyapi.queries import QUERIES
 from pyapi.read_back import insert_channel, read_broadcast_id
+from tools.databases import new_channel
 
 BROADCAST_ID = UUID("0b6a2c1e-93f5-4a47-9a55-6a1c0c3b7d11")
-CHANNEL = Channel(
-    open_channel_id="-1003268562225",
-    closed_channel_id="-1003253338212",
-    closed_channel_donation_message="Support us",
-    sub_1_price=Decimal("9.90"),
-    sub_1_time=30,
-    client_wallet_address="TX9abc",
-    client_payout_currency="USDT",
-    client_payout_network="TRX",
-    client_id=UUID("7e1018e4-5644-4031-a05c-4166cc877264"),
-)
 PAIR = {"open_channel_id": "-1003268562225", "closed_channel_id": "-1003253338212"}
+CHANNEL = new_channel(
+    UUID("7e1018e4-5644-4031-a05c-4166cc877264"), (PAIR["open_channel_id"], PAIR["closed_channel_id"])
+)
 
 
 class Mocked:

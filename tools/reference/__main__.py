@@ -1,7 +1,5 @@
 """Writes the pages of docs/reference/: ``make generate``."""
 
-from pathlib import Path
-
 from demo.embedded import embedded_server
 from tools import databases
 from tools.reference.pages import PAGES
@@ -11,13 +9,13 @@ FOLDER = databases.ROOT / "docs" / "reference"
 
 def main() -> None:
     """Upgrade an empty database, and write each page anew."""
-    with embedded_server(fast=True) as server_url:
-        databases.create_owner(server_url)
-        url = databases.create_database(server_url)
-        databases.upgrade(url)
-        with databases.connect(url) as conn:
-            for name, page in PAGES.items():
-                Path(FOLDER / name).write_text(page(conn), encoding="utf-8")
+    with (
+        embedded_server(fast=True) as server_url,
+        databases.upgraded_database(server_url) as url,
+        databases.connect(url) as conn,
+    ):
+        for name, page in PAGES.items():
+            (FOLDER / name).write_text(page(conn), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,15 @@
 """The figures for monitoring, and the full check that some of them come from."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
-import pytest
 
 from tests.delivery.broadcasts import add_broadcast
 from tests.delivery.calls import claim, send
 from tools.databases import ROOT, add_channel, add_user, connect
 
 Conn = psycopg.Connection[Any]
-
-
-@pytest.fixture
-def conn(database: str) -> Iterator[Conn]:
-    """A connection as the tables' owner."""
-    with connect(database) as connection:
-        yield connection
 
 
 def _figures(conn: Conn) -> dict[str, float]:
