@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 from limits import parse
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pyapi.database_url import libpq_url
@@ -16,6 +16,7 @@ _MISSING = {
     "database_url": "DATABASE_URL is not set: give the database, as in postgresql://user@host/telepaypsql",
     "jwt_secret_key": f"JWT_SECRET_KEY is not set: give {SECRET_BYTES} bytes or more, {_SECRET_HINT}",
 }
+DatabaseUrl = Annotated[str, AfterValidator(lambda url: libpq_url(url.strip())), Field(repr=False)]
 _S = TypeVar("_S", bound=BaseSettings)
 
 
@@ -38,18 +39,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
-    database_url: Annotated[str, Field(repr=False)]
+    database_url: DatabaseUrl
     jwt_secret_key: SecretStr
     cors_origins: Annotated[list[str], NoDecode] = []
     login_limit_per_username: str = "10 per 5 minutes"
     login_limit_per_address: str = "100 per 5 minutes"
     pool_max_size: Annotated[int, Field(ge=1)] = 10
     pool_timeout: Annotated[float, Field(gt=0)] = 4.0
-
-    @field_validator("database_url")
-    @classmethod
-    def _readable(cls, url: str) -> str:
-        return libpq_url(url.strip())
 
     @field_validator("jwt_secret_key")
     @classmethod

@@ -175,7 +175,7 @@ def add_channel(
 
 
 def new_channel(client_id: uuid.UUID, pair: tuple[str, str] | None = None) -> Channel:
-    """Give a channel as a program of Python's registers it, with what it must have and a fresh pair where none is told."""
+    """Give a channel with all that it must have, for insert_channel(); its pair is a fresh one where none is told."""
     open_id, closed_id = pair or (new_channel_id(), new_channel_id())
     return Channel(
         open_channel_id=open_id,

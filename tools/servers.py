@@ -1,8 +1,10 @@
 """The PostgreSQL that the tests run on: pick one, say which, run it."""
 
+import argparse
 import gc
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -188,7 +190,7 @@ def system_server(binaries: Path, *, fast: bool = True) -> Iterator[str]:
         if user is not None:
             folder.chmod(0o755)
             os.chown(data, user, -1)
-        _run(
+        run_program(
             user,
             *(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust"),
             *("-E", "UTF8", "--locale=C.UTF-8", "--no-sync"),
@@ -197,11 +199,11 @@ def system_server(binaries: Path, *, fast: bool = True) -> Iterator[str]:
         if fast:
             options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
         control = (binaries / "pg_ctl", "-w", "-D", data)
-        _run(user, *control, "-l", data / "log", "-o", options, "start")
+        run_program(user, *control, "-l", data / "log", "-o", options, "start")
         try:
             yield f"postgresql://postgres@/postgres?host={quote(str(data))}&port=5432"
         finally:
-            _run(user, *control, "-m", "immediate", "stop")
+            run_program(user, *control, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -216,7 +218,22 @@ def _server_user() -> int | None:
         raise ServerMissing("the installed PostgreSQL can not run as root, and there is no user postgres") from error
 
 
-def _run(user: int | None, *command: str | Path) -> None:
+def parse_run(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, Server]:
+    """Read the arguments of a run that is repeated by its seed, with --pg and --seed; pick the server, print both."""
+    parser.add_argument("--pg", choices=KINDS, help="the kind of server, as for the tests")
+    parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="repeats a run")
+    arguments = parser.parse_args()
+    server = pick(arguments.pg)
+    print(f"{server.name}, --seed={arguments.seed}", flush=True)
+    return arguments, server
+
+
+def run_program(user: int | None, *command: str | Path) -> None:
+    """Run a program of PostgreSQL as this user of the system, None for our own.
+
+    Raises:
+        ServerMissing: it failed; the message has its output.
+    """
     # Output goes to a file: a pipe would stay open as long as the server lives.
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(

@@ -1291,16 +1291,12 @@ BEGIN
         CONTINUE WHEN NOT is_new AND tiers IS NULL
             AND price IS NOT DISTINCT FROM (ARRAY[before.sub_1_price, before.sub_2_price, before.sub_3_price])[tier]
             AND days IS NOT DISTINCT FROM (ARRAY[before.sub_1_time, before.sub_2_time, before.sub_3_time])[tier];
-        IF coalesce(price, 0) <= 0 THEN
-            problems := jsonb_build_object(
-                format('sub_%s_price', tier), format('must be above 0: tier %s needs a price', tier)
-            ) || problems;
-        END IF;
-        IF coalesce(days, 0) <= 0 THEN
-            problems := jsonb_build_object(
-                format('sub_%s_time', tier), format('must be above 0: tier %s needs a number of days', tier)
-            ) || problems;
-        END IF;
+        problems := jsonb_strip_nulls(jsonb_build_object(
+            format('sub_%s_price', tier),
+            CASE WHEN coalesce(price, 0) <= 0 THEN format('must be above 0: tier %s needs a price', tier) END,
+            format('sub_%s_time', tier),
+            CASE WHEN coalesce(days, 0) <= 0 THEN format('must be above 0: tier %s needs a number of days', tier) END
+        )) || problems;
     END LOOP;
 
     IF problems <> '{}' THEN

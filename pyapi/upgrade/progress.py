@@ -83,17 +83,13 @@ def _log_lines() -> Iterator[Callable[[Diagnostic], None]]:
 
     def report(diagnostic: Diagnostic) -> None:
         nonlocal step
-        counts = _counts(diagnostic)
-        if counts is None:
-            log.info("%s", diagnostic.message_primary)
+        reported = _reported(diagnostic, step)
+        if reported is None:
             return
-        name, done, total = counts
-        now = _now()
-        if step is None or not step.follows(name, done):
+        if reported is not step:
             log_step()
-            step = Step(name, done, now, done, total, now)
-        step.done, step.total, step.seen = done, total, now
-        if now - logged_at >= 1 or done >= total:
+            step = reported
+        if step.seen - logged_at >= 1 or step.done >= step.total:
             log_step()
 
     try:
@@ -104,7 +100,6 @@ def _log_lines() -> Iterator[Callable[[Diagnostic], None]]:
 
 @contextmanager
 def _bars(stream: TextIO) -> Iterator[Callable[[Diagnostic], None]]:
-    tasks: dict[str, TaskID] = {}
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -113,25 +108,35 @@ def _bars(stream: TextIO) -> Iterator[Callable[[Diagnostic], None]]:
         TimeRemainingColumn(),
         console=Console(file=stream),
     )
-    steps: dict[str, Step] = {}
+    step: Step | None = None
+    task = TaskID(0)
 
     def report(diagnostic: Diagnostic) -> None:
-        counts = _counts(diagnostic)
-        if counts is None:
-            log.info("%s", diagnostic.message_primary)
+        nonlocal step, task
+        reported = _reported(diagnostic, step)
+        if reported is None:
             return
-        name, done, total = counts
-        now = _now()
-        if name not in steps or not steps[name].follows(name, done):
-            steps[name] = Step(name, done, now, done, total, now)
-            tasks[name] = bars.add_task(name, total=total, rate="")
-        step = steps[name]
-        step.done, step.total, step.seen = done, total, now
+        if reported is not step:
+            step, task = reported, bars.add_task(reported.name, total=reported.total, rate="")
         rate = step.rate()
-        bars.update(tasks[name], completed=done, total=total, rate=f"{rate:.0f} rows/s" if rate else "")
+        bars.update(task, completed=step.done, total=step.total, rate=f"{rate:.0f} rows/s" if rate else "")
 
     with bars, _logging_above(stream):
         yield report
+
+
+def _reported(diagnostic: Diagnostic, step: Step | None) -> Step | None:
+    """The step that a notice tells of, `step` or a new one, up to date; None for another notice, which is logged."""
+    counts = _counts(diagnostic)
+    if counts is None:
+        log.info("%s", diagnostic.message_primary)
+        return None
+    name, done, total = counts
+    now = _now()
+    if step is None or not step.follows(name, done):
+        return Step(name, done, now, done, total, now)
+    step.done, step.total, step.seen = done, total, now
+    return step
 
 
 @contextmanager

@@ -7,8 +7,7 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pyapi.database_url import libpq_url
-from pyapi.settings import read_environment
+from pyapi.settings import DatabaseUrl, read_environment
 
 TELEGRAM = "https://api.telegram.org"
 _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
@@ -35,19 +34,12 @@ class WorkerSettings(BaseSettings):
         frozen=True, hide_input_in_errors=True, populate_by_name=True, env_ignore_empty=True
     )
 
-    database_url: Annotated[
-        str, Field(repr=False, validation_alias=AliasChoices("worker_database_url", "database_url"))
-    ]
+    database_url: Annotated[DatabaseUrl, Field(validation_alias=AliasChoices("worker_database_url", "database_url"))]
     telegram_bot_token: SecretStr
     telegram_api_base_url: str = TELEGRAM
     worker_concurrency: Annotated[int, Field(ge=1, le=100)] = 10
     worker_poll_seconds: Annotated[float, Field(gt=0)] = 5.0
     worker_send_timeout: Annotated[float, Field(gt=0, le=60)] = 15.0
-
-    @field_validator("database_url")
-    @classmethod
-    def _readable(cls, url: str) -> str:
-        return libpq_url(url.strip())
 
     @field_validator("telegram_bot_token")
     @classmethod

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,23 @@ API_ROLE = "test_api"
 API_PASSWORD = "test-only"  # noqa: S105
 SECRET = "a secret of the tests, of 64 bytes or more, as HS512 wants its key"  # noqa: S105
 PASSWORD = "correct horse battery staple"  # noqa: S105
+
+
+# What every answer says of a broadcast that has not been sent yet.
+NEVER_SENT = {
+    "state": "queued",
+    "off_reason": None,
+    "retry_after_seconds": 0,
+    "is_active": True,
+    "last_sent_time": None,
+    "last_manual_trigger_time": None,
+    "total_broadcasts": 0,
+    "successful_broadcasts": 0,
+    "failed_broadcasts": 0,
+    "consecutive_failures": 0,
+    "last_error_message": None,
+    "last_error_time": None,
+}
 
 
 @contextmanager
@@ -97,6 +115,20 @@ def log_in(http: httpx.Client, username: str, password: str = PASSWORD) -> httpx
 def bearer(token: str) -> dict[str, str]:
     """The header that carries a token."""
     return {"Authorization": f"Bearer {token}"}
+
+
+def claims(person: Person, **changes: Any) -> dict[str, Any]:
+    """What an access token says, with changes; None leaves a claim out."""
+    now = datetime.now(UTC)
+    said = {
+        "sub": str(person.user_id),
+        "username": person.username,
+        "type": "access",
+        "iat": now,
+        "exp": now + timedelta(minutes=5),
+        **changes,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def registration(**changes: Any) -> dict[str, Any]:

@@ -40,6 +40,37 @@ def world(server_url: str, template: str, api_role: str) -> Iterator[World]:
         yield made
 
 
+@pytest.fixture(scope="module", params=["own tables", "live tables"])
+def world_of_each_kind(
+    request: pytest.FixtureRequest, server_url: str, template: str, adopted_template: str, api_role: str
+) -> Iterator[World]:
+    """The application, once on each kind of tables, for a module whose world is this."""
+    with new_world(server_url, template if request.param == "own tables" else adopted_template, api_role) as made:
+        yield made
+
+
+@pytest.fixture
+def limited_world(server_url: str, template: str, api_role: str) -> Iterator[World]:
+    """An application of its own for each test, with three tries for a name, nine for an address."""
+    limits = {"login_limit_per_username": "3 per hour", "login_limit_per_address": "9 per hour"}
+    with new_world(server_url, template, api_role, **limits) as made:
+        yield made
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The hashes that bcrypt is asked about."""
+    asked: list[bytes] = []
+    real = bcrypt.checkpw
+
+    def noted(password: bytes, hashed: bytes) -> bool:
+        asked.append(hashed)
+        return real(password, hashed)
+
+    monkeypatch.setattr(bcrypt, "checkpw", noted)
+    return asked
+
+
 @pytest.fixture
 def base_url(world: World) -> str:
     """Address of the running application."""

@@ -11,7 +11,7 @@ import jwt
 import psycopg
 import pytest
 
-from tests.api.calls import PASSWORD, SECRET, Person, bearer, log_in, refused
+from tests.api.calls import PASSWORD, SECRET, Person, bearer, claims, log_in, refused
 
 
 def set_password(conn: psycopg.Connection[Any], person: Person, password_hash: str) -> None:
@@ -54,16 +54,9 @@ def test_a_wrong_password_is_401(anonymous: httpx.Client, person: Person, passwo
 
 
 def test_an_unknown_name_gets_the_answer_of_a_wrong_password_and_a_bcrypt_check_too(
-    anonymous: httpx.Client, person: Person, monkeypatch: pytest.MonkeyPatch
+    anonymous: httpx.Client, person: Person, checked: list[bytes]
 ) -> None:
-    checked: list[bytes] = []
-    real = bcrypt.checkpw
-
-    def counting(password: bytes, hashed: bytes) -> bool:
-        checked.append(hashed)
-        return real(password, hashed)
-
-    monkeypatch.setattr(bcrypt, "checkpw", counting)
+    checked.clear()
     unknown, wrong = log_in(anonymous, "nobody of this name"), log_in(anonymous, person.username, "wrong")
     assert (unknown.status_code, unknown.json()) == (wrong.status_code, wrong.json())
     assert [hashed[:7] for hashed in checked] == [b"$2b$12$", b"$2b$04$"]
@@ -122,17 +115,8 @@ def test_a_refresh_token_gives_an_access_token(anonymous: httpx.Client, person: 
     assert me.json()["user_id"] == str(person.user_id)
 
 
-def forged(person: Person, secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
-    now = datetime.now(UTC)
-    kept = {
-        "sub": str(person.user_id),
-        "username": person.username,
-        "type": "access",
-        "iat": now,
-        "exp": now + timedelta(minutes=5),
-        **claims,
-    }
-    return jwt.encode({k: v for k, v in kept.items() if v is not None}, secret, algorithm=algorithm)
+def forged(person: Person, secret: str = SECRET, algorithm: str = "HS256", **changes: Any) -> str:
+    return jwt.encode(claims(person, **changes), secret, algorithm=algorithm)
 
 
 def test_the_tests_own_token_would_pass(anonymous: httpx.Client, person: Person) -> None:

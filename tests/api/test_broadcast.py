@@ -1,9 +1,7 @@
 """Resend Notification: trigger, reactivate, status."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +10,7 @@ import psycopg
 import pytest
 import structlog
 
-from tests.api.calls import Person, refused
+from tests.api.calls import NEVER_SENT, Person, refused
 
 
 @pytest.fixture
@@ -43,19 +41,8 @@ def test_a_new_broadcast_is_queued_and_has_no_history(person: Person, broadcast_
         "open_channel_id": channel["open_channel_id"],
         "closed_channel_id": channel["closed_channel_id"],
         "broadcast_status": "pending",
-        "state": "queued",
-        "off_reason": None,
-        "is_active": True,
-        "last_sent_time": None,
-        "last_manual_trigger_time": None,
         "manual_trigger_count": 0,
-        "total_broadcasts": 0,
-        "successful_broadcasts": 0,
-        "failed_broadcasts": 0,
-        "consecutive_failures": 0,
-        "last_error_message": None,
-        "last_error_time": None,
-        "retry_after_seconds": 0,
+        **NEVER_SENT,
     }
 
 
@@ -84,36 +71,6 @@ def test_a_second_trigger_is_429_and_tells_when(person: Person, broadcast_id: st
     assert status(person, broadcast_id).json()["manual_trigger_count"] == 1
     failed = [entry["code"] for entry in logs if entry["event"].endswith("broadcast.failed")]
     assert failed == ["broadcast_rate_limited"]
-
-
-def test_of_ten_triggers_at_once_one_counts(person: Person, broadcast_id: str) -> None:
-    ready = Barrier(10)
-
-    def click(_: int) -> int:
-        ready.wait()
-        return trigger(person, broadcast_id).status_code
-
-    with ThreadPoolExecutor(10) as pool:
-        answers = sorted(pool.map(click, range(10)))
-    assert answers == [200] + [429] * 9
-    assert status(person, broadcast_id).json()["manual_trigger_count"] == 1
-
-
-def test_a_trigger_is_allowed_again_after_the_interval(
-    person: Person, broadcast_id: str, owner_conn: psycopg.Connection[Any]
-) -> None:
-    trigger(person, broadcast_id)
-    owner_conn.execute(
-        "UPDATE public.broadcast_manager SET last_manual_trigger_time = now() - interval '5 minutes 1 second'"
-    )
-    assert trigger(person, broadcast_id).status_code == 200
-
-
-def test_a_trigger_reaches_who_listens(person: Person, broadcast_id: str, owner_conn: psycopg.Connection[Any]) -> None:
-    owner_conn.execute("LISTEN broadcast_manager_due")
-    trigger(person, broadcast_id)
-    notice = next(owner_conn.notifies(timeout=30))
-    assert notice.payload == broadcast_id
 
 
 def test_a_broadcast_that_is_being_sent_is_409(

@@ -1,6 +1,5 @@
 """The channels of the contract: register, list, read, change, delete; on our own tables and on the live system's."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,20 +8,17 @@ import psycopg
 import pytest
 import structlog
 
-from tests.api.calls import Person, World, new_world, refused, registration
+from tests.api.calls import NEVER_SENT, Person, World, refused, registration
 from tools import databases
 
 # Each refusal of these is compared with what was there before.
 COUNTS = "SELECT (SELECT count(*) FROM public.main_clients_database), (SELECT count(*) FROM public.broadcast_manager)"
 
 
-@pytest.fixture(scope="module", params=["own tables", "live tables"])
-def world(
-    request: pytest.FixtureRequest, server_url: str, template: str, adopted_template: str, api_role: str
-) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def world(world_of_each_kind: World) -> World:
     """The application, once on each kind of tables."""
-    with new_world(server_url, template if request.param == "own tables" else adopted_template, api_role) as made:
-        yield made
+    return world_of_each_kind
 
 
 def counts(conn: psycopg.Connection[Any]) -> tuple[Any, ...]:
@@ -71,18 +67,7 @@ def test_a_channel_reads_as_it_was_registered(person: Person) -> None:
         "client_id": str(person.user_id),
         "created_by": person.username,
         "broadcast_id": broadcast_id,
-        "state": "queued",
-        "off_reason": None,
-        "retry_after_seconds": 0,
-        "is_active": True,
-        "last_sent_time": None,
-        "total_broadcasts": 0,
-        "successful_broadcasts": 0,
-        "failed_broadcasts": 0,
-        "consecutive_failures": 0,
-        "last_error_message": None,
-        "last_error_time": None,
-        "last_manual_trigger_time": None,
+        **NEVER_SENT,
     }
 
 
@@ -215,6 +200,7 @@ def test_the_eleventh_channel_is_refused(person: Person, owner_conn: psycopg.Con
     before = counts(owner_conn)
     body = refused(person.register(), 400, "channel_limit_reached")
     assert body["error"] == "Maximum 10 channels per account"
+    assert person.http.get("/api/channels").json()["max_channels"] == 10
     assert counts(owner_conn) == before
 
 

@@ -10,14 +10,7 @@ from pydantic import SecretStr
 
 from pyapi.settings import Settings
 from tests.api.calls import SECRET, World, new_world, refused, served
-
-PARTS = {
-    "create_broadcast_rows",
-    "take_over_auto_created_row",
-    "refuse_broadcast_truncate",
-    "broadcast_manager_client_id_pair_fkey",
-    "main_clients_database_pair_fkey",
-}
+from tests.functions.test_rule_parts import PARTS
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """Whatever the database lets be NULL is shown, column by column, on each copy of the tables."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from tests.api.calls import Person, World, log_in, new_world
+from tests.api.calls import Person, World, log_in
 from tests.dashboard.visitor import Visitor
 
 Conn = psycopg.Connection[Any]
@@ -23,13 +23,10 @@ ORDER BY a.attnum
 """
 
 
-@pytest.fixture(scope="module", params=["own tables", "live tables"])
-def world(
-    request: pytest.FixtureRequest, server_url: str, template: str, adopted_template: str, api_role: str
-) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def world(world_of_each_kind: World) -> World:
     """The application, once on each kind of tables."""
-    with new_world(server_url, template if request.param == "own tables" else adopted_template, api_role) as made:
-        yield made
+    return world_of_each_kind
 
 
 def made_nullable(conn: Conn, table: str) -> list[str]:

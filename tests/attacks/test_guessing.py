@@ -1,36 +1,20 @@
 """Guessing passwords: the limit holds whoever guesses how, and nothing tells whether a name is right."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import bcrypt
 import httpx
 import pytest
 
-from tests.api.calls import PASSWORD, Person, World, log_in, new_world, refused
+from tests.api.calls import PASSWORD, Person, World, log_in, refused
+from tests.api.conftest import checked as checked
+from tests.api.conftest import limited_world as limited_world
 from tests.dashboard.visitor import log_in as log_in_by_form
 
 
 @pytest.fixture
-def world(server_url: str, template: str, api_role: str) -> Iterator[World]:
-    """An application of its own for each test: three tries for a name, nine for an address."""
-    limits = {"login_limit_per_username": "3 per hour", "login_limit_per_address": "9 per hour"}
-    with new_world(server_url, template, api_role, **limits) as made:
-        yield made
-
-
-@pytest.fixture
-def checked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The passwords that bcrypt is asked about."""
-    asked: list[bytes] = []
-    real = bcrypt.checkpw
-
-    def noted(password: bytes, hashed: bytes) -> bool:
-        asked.append(password)
-        return real(password, hashed)
-
-    monkeypatch.setattr(bcrypt, "checkpw", noted)
-    return asked
+def world(limited_world: World) -> World:
+    """Three tries for a name, nine for an address."""
+    return limited_world
 
 
 def test_guesses_at_the_same_moment_are_counted_one_by_one(base_url: str, person: Person, checked: list[bytes]) -> None:

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from typing import LiteralString
 
 import pytest
 
@@ -143,31 +144,27 @@ def test_backfill_that_broke_in_the_middle_keeps_whole_batches_and_is_finished_b
         assert pairs_and_ids(conn).items() >= first.items()
 
 
-def test_backfill_lists_channels_that_it_could_not_do(run: Run, lacking: str) -> None:
-    with databases.connect(lacking) as other, other.transaction():
-        held = other.execute(
-            "SELECT open_channel_id, closed_channel_id FROM main_clients_database ORDER BY id LIMIT 1 FOR UPDATE"
-        ).fetchone()
+@pytest.mark.parametrize(
+    "holding",
+    [
+        "SELECT open_channel_id, closed_channel_id FROM main_clients_database ORDER BY id LIMIT 1 FOR UPDATE",
+        "INSERT INTO broadcast_manager (client_id, open_channel_id, closed_channel_id)"
+        " SELECT client_id, open_channel_id, closed_channel_id FROM main_clients_database ORDER BY id LIMIT 1"
+        " RETURNING open_channel_id, closed_channel_id",
+    ],
+    ids=["channel locked", "row inserted"],
+)
+def test_backfill_lists_the_channel_that_another_session_holds_and_does_its_neighbours(
+    run: Run, lacking: str, holding: LiteralString
+) -> None:
+    with databases.connect(lacking) as other, other.transaction(force_rollback=True):
+        held = other.execute(holding).fetchone()
         assert held is not None
         outcome = run(lacking, "backfill")
     assert outcome.code == 1
     assert summary(COUNT, COUNT - 1, 0, 1) in one_line(outcome.out)
     assert f"missing: client {CLIENT}, pair ({held[0]}, {held[1]})" in outcome.err
     assert run(lacking, "backfill").code == 0
-
-
-def test_backfill_row_that_another_session_inserts_holds_up_no_neighbour(run: Run, lacking: str) -> None:
-    with databases.connect(lacking) as other, other.transaction(force_rollback=True):
-        held = other.execute(
-            "INSERT INTO broadcast_manager (client_id, open_channel_id, closed_channel_id)"
-            " SELECT client_id, open_channel_id, closed_channel_id FROM main_clients_database ORDER BY id LIMIT 1"
-            " RETURNING open_channel_id, closed_channel_id"
-        ).fetchone()
-        assert held is not None
-        outcome = run(lacking, "backfill")
-        assert outcome.code == 1
-        assert summary(COUNT, COUNT - 1, 0, 1) in one_line(outcome.out)
-        assert f"pair ({held[0]}, {held[1]})" in outcome.err
 
 
 def test_backfill_rows_are_as_those_of_new_channels(run: Run, lacking: str) -> None:

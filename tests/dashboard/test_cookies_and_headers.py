@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from pyapi.web.dashboard.sessions import SESSION_COOKIE
-from tests.api.calls import PASSWORD, SECRET, Person
+from tests.api.calls import PASSWORD, SECRET, Person, claims
 from tests.dashboard.visitor import Visitor, log_in
 
 CSP = (
@@ -101,20 +101,6 @@ def test_too_many_attempts_wait_with_the_api(base_url: str, person: Person) -> N
         assert api.status_code == 429
 
 
-def claims(person: Person, **changes: Any) -> dict[str, Any]:
-    """What a session's token says, with changes; None leaves a claim out."""
-    now = datetime.now(UTC)
-    said = {
-        "sub": str(person.user_id),
-        "username": person.username,
-        "type": "session",
-        "iat": now,
-        "exp": now + timedelta(hours=1),
-        **changes,
-    }
-    return {name: value for name, value in said.items() if value is not None}
-
-
 @pytest.mark.parametrize(
     ("changes", "secret"),
     [
@@ -124,7 +110,7 @@ def claims(person: Person, **changes: Any) -> dict[str, Any]:
     ],
 )
 def test_forged_session_is_none(base_url: str, person: Person, changes: dict[str, Any], secret: str) -> None:
-    token = jwt.encode(claims(person, **changes), secret, algorithm="HS256")
+    token = jwt.encode(claims(person, **{"type": "session", **changes}), secret, algorithm="HS256")
     with httpx.Client(base_url=base_url, cookies={SESSION_COOKIE: token}) as http:
         assert http.get("/").headers["location"] == "/login"
 

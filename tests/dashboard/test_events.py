@@ -15,8 +15,7 @@ from pyapi.channels.accounts import User
 from pyapi.settings import Settings
 from pyapi.web.dashboard.sessions import SESSION_COOKIE
 from pyapi.web.tokens import issue_token
-from tests.api.calls import SECRET, Person, served
-from tests.dashboard.test_cookies_and_headers import claims
+from tests.api.calls import SECRET, Person, claims, served
 from tests.dashboard.visitor import Visitor
 from tools.databases import add_channel, add_user
 
@@ -71,7 +70,9 @@ def test_everyone_looks_again_after_the_connection_was_cut(
 
 
 def test_stream_ends_with_the_session(base_url: str, person: Person) -> None:
-    token = jwt.encode(claims(person, exp=datetime.now(UTC) + timedelta(seconds=2)), SECRET, algorithm="HS256")
+    token = jwt.encode(
+        claims(person, type="session", exp=datetime.now(UTC) + timedelta(seconds=2)), SECRET, algorithm="HS256"
+    )
     with httpx.Client(base_url=base_url, cookies={SESSION_COOKIE: token}) as http:
         with listening(http) as events:
             # Not list(): a stream that goes on has an event each minute.

@@ -148,13 +148,19 @@ def test_killed_worker_leaves_unknown_what_it_was_sending_and_another_sends_the_
     assert row(conn, broadcast)["state"] == "unknown"
 
 
-def test_channel_that_is_deleted_between_the_messages_gets_no_second_one(
-    conn: Conn, start_worker: Start, telegram: Telegram
-) -> None:
+def held_after_the_first_message(conn: Conn, start_worker: Start, telegram: Telegram) -> Broadcast:
+    """A broadcast whose first message has arrived, while its worker still waits for the answer."""
     broadcast = add_broadcast(conn)
     telegram.order("hold_after", method="sendMessage", chat_id=broadcast.open_id)
     start_worker()
     until(lambda: telegram.requests(chat_id=broadcast.open_id), "the first message is under way")
+    return broadcast
+
+
+def test_channel_that_is_deleted_between_the_messages_gets_no_second_one(
+    conn: Conn, start_worker: Start, telegram: Telegram
+) -> None:
+    broadcast = held_after_the_first_message(conn, start_worker, telegram)
     conn.execute("DELETE FROM main_clients_database WHERE open_channel_id = %s", [broadcast.open_id])
     telegram.release()
     until(lambda: outcomes(conn, broadcast) == ["channel_gone"], "the delivery has ended")
@@ -165,10 +171,7 @@ def test_channel_that_is_deleted_between_the_messages_gets_no_second_one(
 def test_channel_that_is_edited_between_the_messages_is_sent_as_it_is_now(
     conn: Conn, start_worker: Start, telegram: Telegram
 ) -> None:
-    broadcast = add_broadcast(conn)
-    telegram.order("hold_after", method="sendMessage", chat_id=broadcast.open_id)
-    start_worker()
-    until(lambda: telegram.requests(chat_id=broadcast.open_id), "the first message is under way")
+    broadcast = held_after_the_first_message(conn, start_worker, telegram)
     conn.execute(
         "UPDATE main_clients_database SET closed_channel_donation_message = 'Edited', closed_channel_id = %s",
         ["-1009999999992"],

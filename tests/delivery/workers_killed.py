@@ -6,7 +6,6 @@
 import argparse
 import logging
 import random
-import secrets
 import subprocess
 import sys
 import time
@@ -190,13 +189,9 @@ def main() -> int:
     """Kill at least as often as asked for and print the counts."""
     parser = argparse.ArgumentParser(prog="python -m tests.delivery.workers_killed", description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--pg", choices=servers.KINDS, help="the kind of server, as for the tests")
-    parser.add_argument("--seed", type=int, default=secrets.randbits(32))
-    arguments = parser.parse_args()
+    arguments, picked = servers.parse_run(parser)
     # The fake tells of each request that a killed worker leaves it with.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    picked = servers.pick(arguments.pg)
-    print(f"{picked.name}, --seed={arguments.seed}", flush=True)
     rounds = -(-arguments.kills // KILLS_OF_A_ROUND)
     began, counts, wrong = time.monotonic(), Counts(), ""
     with picked.run() as server_url, databases.upgraded_database(server_url) as url, running() as telegram_url:

@@ -1,4 +1,7 @@
-"""What docs/migrating-from-populate-script.md says of those who still create the rows themselves."""
+"""What docs/migrating-from-populate-script.md says of those who still create the rows themselves.
+
+That a row after its channel keeps its id, and that one before it is refused, hold tests/guarantee/test_g6 and test_g5.
+"""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -50,15 +53,6 @@ def test_populate_script_goes_on_working_after_the_upgrade(old_database: str, po
         assert find_violations(conn) == []
 
 
-def test_code_that_inserts_both_in_one_transaction_keeps_its_id(database: str) -> None:
-    with databases.connect(database) as conn:
-        client = databases.add_user(conn)
-        with conn.transaction():
-            pair = databases.add_channel(conn, client)
-            own = conn.execute(INSERT_ROW, [client, *pair]).fetchone()
-        assert own == (databases.broadcast_id(conn, pair),)
-
-
 def test_code_that_inserts_the_row_in_a_second_transaction_meets_the_one_that_is_there(database: str) -> None:
     with databases.connect(database) as conn:
         client = databases.add_user(conn)
@@ -72,14 +66,6 @@ def test_code_that_inserts_the_row_in_a_second_transaction_meets_the_one_that_is
             "RETURNING", "ON CONFLICT (open_channel_id, closed_channel_id) DO UPDATE SET updated_at = now() RETURNING"
         )
         assert conn.execute(upsert.encode(), [client, *pair]).fetchone() == (made,)
-
-
-def test_row_before_its_channel_is_refused(database: str) -> None:
-    with databases.connect(database) as conn:
-        pair = databases.new_channel_id(), databases.new_channel_id()
-        with pytest.raises(psycopg.errors.ForeignKeyViolation) as refused:
-            conn.execute(INSERT_ROW, [databases.add_user(conn), *pair])
-    assert refused.value.diag.constraint_name == "broadcast_manager_client_id_pair_fkey"
 
 
 def test_emptying_and_filling_anew_works_in_one_transaction_only(database: str) -> None:

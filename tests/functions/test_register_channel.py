@@ -177,7 +177,9 @@ def test_repeatable_read_is_refused_since_it_could_not_hold_the_limit(conn: Conn
         register(conn, client, fields())
 
 
-def test_other_writers_are_not_limited(conn: Conn, client: UUID) -> None:
+def test_other_writers_are_not_limited_and_their_channels_count(conn: Conn, client: UUID) -> None:
     for _ in range(12):
         add_channel(conn, client)
     assert value(conn, "SELECT count(*) FROM main_clients_database WHERE client_id = %s", client) == 12
+    with refused("BM001"):
+        register(conn, client, fields())

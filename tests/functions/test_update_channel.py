@@ -85,37 +85,6 @@ def test_deletes_the_channel_and_tells_which_row_went(conn: Conn, client: UUID, 
     assert value(conn, "SELECT count(*) FROM broadcast_manager") == 0
 
 
-DELETE = "SELECT broadcast.delete_channel(%s, %s, %s)"
-UPDATE = "SELECT broadcast.update_channel(%s, %s, %s, '{\"sub_1_time\": 1}')"
-
-
-@pytest.mark.parametrize("call", [DELETE, UPDATE])
-def test_unknown_channel(conn: Conn, client: UUID, channel: dict[str, object], call: str) -> None:
-    with refused("BM007"):
-        value(conn, call, client, new_channel_id(), None)
-    with refused("BM007"):
-        value(conn, call, client, channel["open_channel_id"], new_channel_id())
-
-
-@pytest.mark.parametrize("call", [DELETE, UPDATE])
-def test_channel_of_another_client(conn: Conn, channel: dict[str, object], call: str) -> None:
-    before = columns(conn, channel, "to_jsonb(main_clients_database)")
-    with refused("BM008"):
-        value(conn, call, add_user(conn), channel["open_channel_id"], None)
-    assert columns(conn, channel, "to_jsonb(main_clients_database)") == before
-
-
-@pytest.mark.parametrize("call", [DELETE, UPDATE])
-def test_two_pairs_with_one_open_channel_need_the_closed_one(
-    conn: Conn, client: UUID, channel: dict[str, object], call: str
-) -> None:
-    second = channel | {"closed_channel_id": new_channel_id()}
-    register(conn, client, second)
-    with refused("BM009"):
-        value(conn, call, client, channel["open_channel_id"], None)
-    assert value(conn, call, client, channel["open_channel_id"], second["closed_channel_id"]) is not None
-
-
 def test_anothers_pair_with_the_same_open_channel_does_not_matter(
     conn: Conn, client: UUID, channel: dict[str, object]
 ) -> None:

@@ -4,6 +4,9 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +134,22 @@ def _environment(url: str | None) -> dict[str, str]:
 
 def _run(*command: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=databases.ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+@contextmanager
+def upgrading(url: str) -> Iterator[threading.Thread]:
+    """An upgrade that runs meanwhile; it has to be through when this ends."""
+    failures: list[Exception] = []
+
+    def upgrade() -> None:
+        try:
+            databases.upgrade(url)
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=upgrade, daemon=True)
+    thread.start()
+    yield thread
+    thread.join(timeout=60)
+    assert not thread.is_alive(), "the upgrade did not end"
+    assert failures == []

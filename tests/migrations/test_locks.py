@@ -1,8 +1,6 @@
 """On a live database nobody queues behind a migration."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -17,25 +15,6 @@ SELECT count(*) FROM pg_locks AS l
 WHERE NOT l.granted AND l.relation = ANY (%s::regclass [])
     AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
 """
-
-
-@contextmanager
-def upgrading(url: str) -> Iterator[threading.Thread]:
-    """An upgrade that runs meanwhile; it has to be through when this ends."""
-    failures: list[Exception] = []
-
-    def upgrade() -> None:
-        try:
-            databases.upgrade(url)
-        except Exception as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=upgrade, daemon=True)
-    thread.start()
-    yield thread
-    thread.join(timeout=60)
-    assert not thread.is_alive(), "the upgrade did not end"
-    assert failures == []
 
 
 TABLES = ["registered_users", "main_clients_database", "broadcast_manager"]
@@ -65,7 +44,7 @@ def test_clients_do_not_queue_behind_an_upgrade_that_waits(table: str, mode: str
         databases.connect(old_database, options="-c statement_timeout=30s") as client,
     ):
         blocker.execute(f"LOCK TABLE {table} IN {mode} MODE".encode())
-        with upgrading(old_database) as upgrade:
+        with builds.upgrading(old_database) as upgrade:
             for _ in range(3):
                 until_it_waits(client, upgrade)
                 client.execute("UPDATE broadcast_manager SET last_error_message = 'seen', updated_at = now()")
@@ -86,7 +65,7 @@ def test_upgrade_waits_for_a_channel_that_a_client_holds_before_it_adds_the_next
     ):
         databases.upgrade(old_database, builds.revision_named("rule"))
         blocker.execute("SELECT FROM main_clients_database WHERE open_channel_id = %s FOR UPDATE", [held[0]])
-        with upgrading(old_database) as upgrade:
+        with builds.upgrading(old_database) as upgrade:
             while databases.broadcast_id(conn, free) is None:
                 assert upgrade.is_alive()
             # The key that is not there yet would refuse this one.

@@ -1,6 +1,5 @@
 """Whatever an upgrade waits for is named: the build of an index waits without a word of its own."""
 
-import threading
 import time
 from collections.abc import Callable
 
@@ -11,6 +10,7 @@ from alembic.util import CommandError
 from pyapi.checks.violations import find_violations
 from pyapi.upgrade import frozen_sql, waiting
 from tests.live.interruptions import own_server
+from tests.migrations import builds
 from tools import databases, servers
 
 
@@ -18,25 +18,13 @@ def upgrade_until_told(
     url: str, caplog: pytest.LogCaptureFixture, told: Callable[[str], bool], release: Callable[[], object]
 ) -> None:
     """Upgrade beside what is in the way; once that is named, take it out of the way, and the upgrade ends."""
-    failures: list[BaseException] = []
-
-    def upgrade() -> None:
-        try:
-            databases.upgrade(url)
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=upgrade, daemon=True)
-    thread.start()
-    until = time.monotonic() + 60
-    while not any(told(record.getMessage()) for record in caplog.records):
-        assert thread.is_alive(), f"it did not wait: {failures}"
-        assert time.monotonic() < until, f"nobody was named: {caplog.text}"
-        thread.join(0.05)
-    release()
-    thread.join(60)
-    assert not thread.is_alive()
-    assert failures == []
+    with builds.upgrading(url) as upgrade:
+        until = time.monotonic() + 60
+        while not any(told(record.getMessage()) for record in caplog.records):
+            assert upgrade.is_alive(), f"it did not wait: {caplog.text}"
+            assert time.monotonic() < until, f"nobody was named: {caplog.text}"
+            upgrade.join(0.05)
+        release()
 
 
 @pytest.fixture

@@ -19,11 +19,6 @@ def writer(database: str, superuser: Any) -> Iterator[Conn]:
         yield boss
 
 
-def test_g1_insert_creates_the_row(conn: Conn, writer: Conn) -> None:
-    pair = add_channel(writer, add_user(conn))
-    assert broadcast_id(conn, pair) is not None
-
-
 def test_g1_copy_creates_the_rows(conn: Conn, writer: Conn) -> None:
     model = add_channel(writer, add_user(conn))
     columns = "open_channel_id, closed_channel_id, closed_channel_donation_message, sub_1_price, sub_1_time"

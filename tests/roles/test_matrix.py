@@ -89,8 +89,8 @@ SELECT f.oid::regprocedure::text, 'EXECUTE', has_function_privilege(%(role)s, f.
 FROM pg_proc AS f
 WHERE f.pronamespace IN ('public'::regnamespace, 'broadcast'::regnamespace)
 UNION ALL
-SELECT 'broadcast', p.action, has_schema_privilege(%(role)s, 'broadcast', p.action)
-FROM unnest(ARRAY['USAGE', 'CREATE']) AS p (action)
+SELECT p.name, p.action, has_schema_privilege(%(role)s, p.name, p.action)
+FROM (VALUES ('broadcast', 'USAGE'), ('broadcast', 'CREATE'), ('public', 'CREATE')) AS p (name, action)
 """
 
 

@@ -6,7 +6,6 @@
 import argparse
 import os
 import random
-import secrets
 import subprocess
 import sys
 import threading
@@ -206,11 +205,7 @@ def main() -> int:
     """Kill as often as asked for and print the counts."""
     parser = argparse.ArgumentParser(prog="python -m tests.trust.api_killed", description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--pg", choices=servers.KINDS, help="the kind of server, as for the tests")
-    parser.add_argument("--seed", type=int, default=secrets.randbits(32))
-    arguments = parser.parse_args()
-    picked = servers.pick(arguments.pg)
-    print(f"{picked.name}, --seed={arguments.seed}", flush=True)
+    arguments, picked = servers.parse_run(parser)
     began, counts = time.monotonic(), Counts()
     with picked.run() as server_url, databases.upgraded_database(server_url) as url:
         kill_often(url, create_api_login(server_url, url), arguments.kills, arguments.seed, counts)

@@ -7,7 +7,6 @@ killed process loses nothing that it had given to the operating system: this tri
 import argparse
 import os
 import random
-import secrets
 import subprocess
 import sys
 import time
@@ -112,11 +111,7 @@ def main() -> int:
     """Crash as often as asked for and print the counts."""
     parser = argparse.ArgumentParser(prog="python -m tests.trust.crashes", description=__doc__)
     parser.add_argument("--times", type=int, default=50)
-    parser.add_argument("--pg", choices=servers.KINDS, help="the kind of server, as for the tests")
-    parser.add_argument("--seed", type=int, default=secrets.randbits(32))
-    arguments = parser.parse_args()
-    picked = servers.pick(arguments.pg)
-    print(f"{picked.name}, --seed={arguments.seed}", flush=True)
+    arguments, picked = servers.parse_run(parser)
     began, counts = time.monotonic(), Counts()
     with interruptions.own_server(picked, fast=False) as server:
         databases.create_owner(server.url)

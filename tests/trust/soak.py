@@ -6,12 +6,12 @@ shortest series of statements that shows it, and ends with exit code 1.
 
 import argparse
 import logging
-import secrets
 import sys
 
-from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.fuzz.functions import exploration
 from tests.trust.machine import Machine, Run
 from tools import databases, servers
 
@@ -31,17 +31,7 @@ def explore(run: Run, examples: int, chosen_seed: int) -> None:
 
     run_state_machine_as_test(
         seed(chosen_seed)(Seeded),
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=STEPS_OF_AN_EXAMPLE,
-            deadline=None,
-            database=None,
-            # Where CI is set, hypothesis would take the same series every time, whatever the seed.
-            derandomize=False,
-            phases=[Phase.generate, Phase.shrink],
-            print_blob=False,
-            suppress_health_check=list(HealthCheck),
-        ),
+        settings=settings(exploration(examples), stateful_step_count=STEPS_OF_AN_EXAMPLE),
     )
 
 
@@ -49,13 +39,9 @@ def main() -> int:
     """Run until the number of steps is reached."""
     parser = argparse.ArgumentParser(prog="python -m tests.trust.soak", description=__doc__)
     parser.add_argument("--steps", type=int, default=100_000, help="at least so many (default 100000)")
-    parser.add_argument("--pg", choices=servers.KINDS, help="the kind of server, as for the tests")
-    parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="repeats a run")
-    arguments = parser.parse_args()
+    arguments, server = servers.parse_run(parser)
     # A refusal inside a pipeline is what the machine asks for.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
-    server = servers.pick(arguments.pg)
-    print(f"{server.name}, --seed={arguments.seed}", flush=True)
     with server.run() as server_url, databases.upgraded_database(server_url) as url:
         run = Run(url, databases.at(server_url, databases.name_of(url)))
         chunk = 0

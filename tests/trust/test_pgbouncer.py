@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import Any
 from uuid import UUID
 
-import bcrypt
 import httpx
 import psycopg
 import pytest
@@ -17,12 +16,14 @@ import pyapi
 from pyapi.cli import app
 from pyapi.settings import Settings
 from pyapi.web.dashboard import events
-from tests.api.calls import API_PASSWORD, API_ROLE, PASSWORD, SECRET, Person, served
+from tests.api.calls import API_PASSWORD, API_ROLE, SECRET, Person, served
 from tests.api.conftest import api_role as api_role
+from tests.api.conftest import new_person as new_person
 from tests.dashboard.test_events import listening
 from tests.dashboard.visitor import Visitor
 from tests.delivery.broadcasts import Broadcast, add_broadcast, outcomes, parts
 from tests.delivery.conftest import WORKER_PASSWORD, WORKER_ROLE, Process
+from tests.delivery.conftest import conn as conn
 from tests.delivery.conftest import start_worker as start_worker
 from tests.delivery.conftest import telegram as telegram
 from tests.delivery.conftest import worker_role as worker_role
@@ -52,11 +53,9 @@ def worker_url(through: Callable[[str], str]) -> str:
 
 
 @pytest.fixture
-def conn(database: str) -> Iterator[Connection]:
-    """A connection as the tables' owner that goes to the server itself; Telegram's limits are off."""
-    with databases.connect(database) as connection:
-        connection.execute("UPDATE broadcast.settings SET messages_per_second = NULL, chat_interval = NULL")
-        yield connection
+def owner_conn(conn: Connection) -> Connection:
+    """The connection that goes to the server itself, by which people are made."""
+    return conn
 
 
 @pytest.fixture
@@ -70,15 +69,9 @@ def base_url(through: Callable[[str], str]) -> Iterator[str]:
 
 
 @pytest.fixture
-def person(base_url: str, conn: Connection) -> Iterator[Person]:
+def person(new_person: Callable[..., Person]) -> Person:
     """An operator who has signed in."""
-    user = databases.add_user(conn)
-    password_hash = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
-    conn.execute("UPDATE registered_users SET password_hash = %s WHERE user_id = %s", [password_hash, user])
-    conn.execute("INSERT INTO broadcast.operators (user_id) VALUES (%s)", [user])
-    made = Person.signed_in(base_url, user, f"user_{user.hex[:12]}")
-    yield made
-    made.http.close()
+    return new_person(operator=True)
 
 
 def test_api_and_dashboard_work_for_more_callers_than_there_are_connections(

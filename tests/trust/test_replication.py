@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -139,17 +138,7 @@ def _standby(primary: OwnServer) -> Iterator[str]:
         os.chown(folder, user, -1)
 
     def run(program: str, *arguments: str | Path) -> None:
-        with (folder / "output").open("w+") as output:
-            done = subprocess.run(
-                [primary.programs / program, *arguments],
-                user=user,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        assert done.returncode == 0, (folder / "output").read_text()
+        servers.run_program(user, primary.programs / program, *arguments)
 
     try:
         run("pg_basebackup", "-D", folder / "data", "-R", "-X", "stream", "-c", "fast", "-d", primary.url)

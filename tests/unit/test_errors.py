@@ -7,29 +7,8 @@ import pytest
 from psycopg import errors as pg
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from pyapi.errors import (
-    BroadcastError,
-    BroadcastForbidden,
-    BroadcastInactive,
-    BroadcastInProgress,
-    BroadcastMissing,
-    BroadcastRateLimited,
-    BroadcastRuleBroken,
-    BroadcastUnknown,
-    ChannelAmbiguous,
-    ChannelError,
-    ChannelFieldsInvalid,
-    ChannelForbidden,
-    ChannelIncomplete,
-    ChannelInvalid,
-    ChannelLimitReached,
-    ChannelNotFound,
-    ChannelOwnerUnknown,
-    ChannelPairTaken,
-    RuleError,
-    error_class,
-    typed_errors,
-)
+from pyapi import errors
+from pyapi.errors import RuleError, error_class, typed_errors
 
 CHANNELS, BROADCASTS = "main_clients_database", "broadcast_manager"
 
@@ -47,30 +26,30 @@ def refusal(kind: type[psycopg.Error], **report: str) -> psycopg.Error:
 @pytest.mark.parametrize(
     ("sqlstate", "table", "constraint", "wanted"),
     [
-        ("23505", CHANNELS, "main_clients_database_pair_key", ChannelPairTaken),
-        ("23505", CHANNELS, "a_name_of_old", ChannelPairTaken),
-        ("23503", CHANNELS, "main_clients_database_client_id_fkey", ChannelOwnerUnknown),
-        ("23503", CHANNELS, "a_name_of_old", ChannelOwnerUnknown),
-        ("23502", CHANNELS, None, ChannelIncomplete),
-        ("23514", CHANNELS, "main_clients_database_sub_1_price_check", ChannelInvalid),
-        ("23514", None, "a_domains_check", ChannelInvalid),
-        ("22001", None, None, ChannelInvalid),
-        ("22P02", None, None, ChannelInvalid),
-        ("23503", CHANNELS, "main_clients_database_pair_fkey", BroadcastMissing),
-        ("23503", BROADCASTS, "broadcast_manager_client_id_pair_fkey", BroadcastRuleBroken),
-        ("23505", BROADCASTS, "broadcast_manager_pair_key", BroadcastRuleBroken),
-        ("23502", BROADCASTS, None, BroadcastRuleBroken),
-        ("BM001", None, None, ChannelLimitReached),
-        ("BM002", None, None, BroadcastRuleBroken),
-        ("BM006", None, None, ChannelFieldsInvalid),
-        ("BM007", None, None, ChannelNotFound),
-        ("BM008", None, None, ChannelForbidden),
-        ("BM009", None, None, ChannelAmbiguous),
-        ("BM010", None, None, BroadcastUnknown),
-        ("BM011", None, None, BroadcastForbidden),
-        ("BM012", None, None, BroadcastInactive),
-        ("BM013", None, None, BroadcastInProgress),
-        ("BM014", None, None, BroadcastRateLimited),
+        ("23505", CHANNELS, "main_clients_database_pair_key", errors.ChannelPairTaken),
+        ("23505", CHANNELS, "a_name_of_old", errors.ChannelPairTaken),
+        ("23503", CHANNELS, "main_clients_database_client_id_fkey", errors.ChannelOwnerUnknown),
+        ("23503", CHANNELS, "a_name_of_old", errors.ChannelOwnerUnknown),
+        ("23502", CHANNELS, None, errors.ChannelIncomplete),
+        ("23514", CHANNELS, "main_clients_database_sub_1_price_check", errors.ChannelInvalid),
+        ("23514", None, "a_domains_check", errors.ChannelInvalid),
+        ("22001", None, None, errors.ChannelInvalid),
+        ("22P02", None, None, errors.ChannelInvalid),
+        ("23503", CHANNELS, "main_clients_database_pair_fkey", errors.BroadcastMissing),
+        ("23503", BROADCASTS, "broadcast_manager_client_id_pair_fkey", errors.BroadcastRuleBroken),
+        ("23505", BROADCASTS, "broadcast_manager_pair_key", errors.BroadcastRuleBroken),
+        ("23502", BROADCASTS, None, errors.BroadcastRuleBroken),
+        ("BM001", None, None, errors.ChannelLimitReached),
+        ("BM002", None, None, errors.BroadcastRuleBroken),
+        ("BM006", None, None, errors.ChannelFieldsInvalid),
+        ("BM007", None, None, errors.ChannelNotFound),
+        ("BM008", None, None, errors.ChannelForbidden),
+        ("BM009", None, None, errors.ChannelAmbiguous),
+        ("BM010", None, None, errors.BroadcastUnknown),
+        ("BM011", None, None, errors.BroadcastForbidden),
+        ("BM012", None, None, errors.BroadcastInactive),
+        ("BM013", None, None, errors.BroadcastInProgress),
+        ("BM014", None, None, errors.BroadcastRateLimited),
         ("23505", "registered_users", "registered_users_email_key", None),
         ("23503", None, None, None),
         ("BM003", None, None, None),
@@ -89,8 +68,8 @@ def test_which_exception_it_is(
 
 
 def test_a_channel_failure_is_no_broadcast_failure() -> None:
-    assert not issubclass(ChannelError, BroadcastError)
-    assert not issubclass(BroadcastError, ChannelError)
+    assert not issubclass(errors.ChannelError, errors.BroadcastError)
+    assert not issubclass(errors.BroadcastError, errors.ChannelError)
 
 
 @pytest.mark.parametrize(
@@ -108,10 +87,10 @@ def test_the_detail_is_read_as_facts(sqlstate: str, detail: str, field: str, wan
 
 
 def test_each_refusal_has_a_code_that_tells_channel_from_broadcast() -> None:
-    kinds = [*_subclasses(ChannelError), *_subclasses(BroadcastError)]
+    kinds = [*_subclasses(errors.ChannelError), *_subclasses(errors.BroadcastError)]
     assert len(kinds) > 15
     for kind in kinds:
-        of = "broadcast_" if issubclass(kind, BroadcastError) else ("channel_", "validation_")
+        of = "broadcast_" if issubclass(kind, errors.BroadcastError) else ("channel_", "validation_")
         assert kind.code.startswith(of)
 
 
@@ -130,7 +109,7 @@ def test_the_report_is_kept_and_the_message_does_not_decide(through: str) -> Non
         constraint_name="main_clients_database_pair_key",
     )
     raised = original if through == "psycopg" else IntegrityError("INSERT", {}, original)
-    with pytest.raises(ChannelPairTaken, match="in some language") as caught, typed_errors():
+    with pytest.raises(errors.ChannelPairTaken, match="in some language") as caught, typed_errors():
         raise raised
     error = caught.value
     assert error.__cause__ is raised
@@ -145,7 +124,7 @@ def test_a_missing_broadcast_row_names_the_way_out() -> None:
         table_name=CHANNELS,
         constraint_name="main_clients_database_pair_fkey",
     )
-    with pytest.raises(BroadcastMissing) as caught, typed_errors():
+    with pytest.raises(errors.BroadcastMissing) as caught, typed_errors():
         raise original
     assert caught.value.hint is not None
     assert "SET CONSTRAINTS main_clients_database_pair_fkey DEFERRED" in caught.value.hint

@@ -36,9 +36,7 @@ from tools.databases import new_channel
 
 BROADCAST_ID = UUID("0b6a2c1e-93f5-4a47-9a55-6a1c0c3b7d11")
 PAIR = {"open_channel_id": "-1003268562225", "closed_channel_id": "-1003253338212"}
-CHANNEL = new_channel(
-    UUID("7e1018e4-5644-4031-a05c-4166cc877264"), (PAIR["open_channel_id"], PAIR["closed_channel_id"])
-)
+CHANNEL = new_channel(UUID("7e1018e4-5644-4031-a05c-4166cc877264"), ("-1003268562225", "-1003253338212"))
 
 
 class Mocked:

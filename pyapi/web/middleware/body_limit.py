@@ -2,26 +2,22 @@
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+
+from pyapi.web.middleware.http import HttpMiddleware
 
 # The largest channel takes some 10 KiB when each character is escaped.
 MAX_BODY_BYTES = 64 * 1024
 
 
-class BodyLimitMiddleware:
+class BodyLimitMiddleware(HttpMiddleware):
     """Raises 413 where the body is read, so that it becomes JSON or a page like any other failure.
 
     FastAPI's own limit answers in plain text.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def on_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, with a limit to what it can read."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         announced = Headers(scope=scope).get("content-length", "")
         received = int(announced) if announced.isdecimal() and len(announced) < 20 else 0
         if received <= MAX_BODY_BYTES:

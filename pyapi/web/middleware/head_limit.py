@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from pyapi.web.middleware.http import HttpMiddleware
+
 # The largest that is needed: a token of 500 octets, what a browser tells of itself, and cookies of other services.
 MAX_HEADER_BYTES = 16 * 1024
 MAX_TARGET_BYTES = 8 * 1024
@@ -18,7 +20,7 @@ _EACH_HEADER = 32
 _OUR_COOKIE = re.compile(rb"broadcast_manager_[a-z]+=[A-Za-z0-9._-]*")
 
 
-class HeadLimit:
+class HeadLimit(HttpMiddleware):
     """Answers 414 or 431 where the head is too large.
 
     Args:
@@ -27,14 +29,11 @@ class HeadLimit:
     """
 
     def __init__(self, app: ASGIApp, answer: Callable[[Request, Exception], Awaitable[Response]]) -> None:
-        self.app = app
+        super().__init__(app)
         self._answer = answer
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def on_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         status = None
         if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:

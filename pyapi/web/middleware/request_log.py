@@ -7,11 +7,12 @@ from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from pyapi.log_events import milliseconds_since
 from pyapi.metrics import REQUEST_SECONDS
+from pyapi.web.middleware.http import HttpMiddleware
 
 _HEADER = "X-Request-ID"
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -20,21 +21,15 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 log = structlog.get_logger()
 
 
-class RequestLog:
+class RequestLog(HttpMiddleware):
     """Goes around the whole application, so that what nobody expected is told as well.
 
     Every line that is logged on behalf of a request carries its request_id: the X-Request-ID that came with it, if
     that is of 1 to 64 letters, digits, dots, dashes and underscores, or else a new one. The answer carries it too.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def on_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; tell of it when it has ended."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         began = time.monotonic()
         given = Headers(scope=scope).get(_HEADER, "")
         request_id = given if _ACCEPTED_ID.fullmatch(given) else uuid4().hex
