@@ -25,23 +25,6 @@ def deleted(conn: Conn, *messages: tuple[str, int]) -> None:
         conn.execute("SELECT broadcast.record_message_deleted(%s, %s)", message)
 
 
-def test_nothing_stands_before_the_first(conn: Conn) -> None:
-    broadcast = add_broadcast(conn)
-    assert standing(conn, next_delivery(conn, broadcast)) == set()
-
-
-def test_messages_are_deleted_where_they_were_sent_though_the_pair_has_changed(conn: Conn) -> None:
-    broadcast = add_broadcast(conn)
-    send(conn, next_delivery(conn, broadcast), "sent", "sent")
-    conn.execute(
-        "UPDATE main_clients_database SET open_channel_id = '-1009999999994', closed_channel_id = '-1009999999995'"
-    )
-    anew = next_delivery(conn, broadcast)
-    assert standing(conn, anew) == {(broadcast.open_id, 100), (broadcast.closed_id, 100)}
-    deleted(conn, (broadcast.open_id, 100))
-    assert standing(conn, anew) == {(broadcast.closed_id, 100)}
-
-
 def test_message_that_could_not_be_deleted_is_tried_again_next_time(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
     for number in (1, 2):
@@ -108,16 +91,10 @@ def test_young_and_unfinished_history_is_kept(conn: Conn) -> None:
     assert outcomes(conn, going) == [None]
 
 
-def test_history_outlives_its_channel(conn: Conn) -> None:
+def test_history_outlives_its_channel_and_is_not_kept_for_ever(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
     send(conn, next_delivery(conn, broadcast), "sent", "sent")
     conn.execute("DELETE FROM main_clients_database")
     assert outcomes(conn, broadcast) == ["sent"]
-
-
-def test_history_of_a_channel_that_is_gone_is_not_kept_for_ever(conn: Conn) -> None:
-    broadcast = add_broadcast(conn)
-    send(conn, next_delivery(conn, broadcast), "sent", "sent")
-    conn.execute("DELETE FROM main_clients_database")
     age(conn)
     assert value(conn, "SELECT broadcast.forget_old_deliveries()") == 1

@@ -73,13 +73,6 @@ def test_live_systems_tables_are_served_as_well(
         assert row(conn, broadcast)["state"] == "failed"
 
 
-def test_nothing_is_due_twice(conn: Conn, telegram: Telegram, settings: WorkerSettings) -> None:
-    add_broadcast(conn)
-    send(settings)
-    assert send(settings).results == []
-    assert set(telegram.sent().values()) == {1}
-
-
 def test_many_go_out_in_one_round(conn: Conn, telegram: Telegram, settings: WorkerSettings) -> None:
     for _ in range(25):
         add_broadcast(conn)
@@ -183,25 +176,6 @@ def test_part_that_failed_is_sent_again_alone(
     assert outcomes(conn, broadcast) == ["sent"]
     assert telegram.sent() == {broadcast.open_id: 1, broadcast.closed_id: 1}
     assert row(conn, broadcast)["consecutive_failures"] == 0
-
-
-def test_five_failures_in_a_row_switch_it_off_with_the_reason(
-    conn: Conn, telegram: Telegram, settings: WorkerSettings
-) -> None:
-    broadcast = add_broadcast(conn)
-    telegram.order("kicked", chat_id=broadcast.open_id, count=5)
-    ends = []
-    for _ in range(5):
-        ends += [result.outcome for result in send(settings).results]
-        make_due(conn, broadcast)
-    assert ends == ["failed"] * 4 + ["switched_off"]
-    now = row(conn, broadcast)
-    assert now["state"] == "off"
-    assert "Add it as an administrator" in now["last_error_message"]
-    assert send(settings).results == []
-    conn.execute("SELECT broadcast.reactivate_broadcast(%s, %s)", [broadcast.id, broadcast.client])
-    assert send(settings).successful == 1
-    assert len(telegram.messages(deleted=False)) == 2
 
 
 # A proxy on the way answers with a page of its own: no channel is to blame for that.
