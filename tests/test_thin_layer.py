@@ -431,48 +431,20 @@ def test_refusals_come_typed(
 
 
 @REFUSALS
-def test_refusals_come_typed_async(
-    database: str, channel: Channel, change: dict[str, Any], wanted: type[RuleError], column: str | None
+@pytest.mark.parametrize(
+    "way",
+    [by_async_psycopg, by_sqlalchemy, by_async_sqlalchemy(async_session_of_asyncpg)],
+    ids=lambda way: way.__name__,
+)
+def test_refusals_come_typed_by_every_driver(
+    way: Way, database: str, channel: Channel, change: dict[str, Any], wanted: type[RuleError], column: str | None
 ) -> None:
-    async def run() -> None:
-        async with await psycopg.AsyncConnection.connect(database) as conn:
-            await insert_channel(conn, channel)
-            await conn.commit()
-            with pytest.raises(wanted) as caught:
-                await insert_channel(conn, replace(channel, **change))
-            assert_names(caught.value, column)
-            await conn.rollback()
-
-    asyncio.run(run())
-
-
-@REFUSALS
-def test_refusals_come_typed_from_sqlalchemy(
-    database: str, channel: Channel, change: dict[str, Any], wanted: type[RuleError], column: str | None
-) -> None:
-    with engine(database).connect() as conn:
-        insert_channel(conn, channel)
-        conn.commit()
-        with pytest.raises(wanted) as caught:
-            insert_channel(conn, replace(channel, **change))
-        assert isinstance(caught.value.__cause__, sqlalchemy.exc.DBAPIError)
-        assert_names(caught.value, column)
-
-
-@REFUSALS
-def test_refusals_come_typed_from_asyncpg(
-    database: str, channel: Channel, change: dict[str, Any], wanted: type[RuleError], column: str | None
-) -> None:
-    async def run() -> None:
-        async with async_session_of_asyncpg(database) as session:
-            await insert_channel(session, channel)
-            await session.commit()
-            with pytest.raises(wanted) as caught:
-                await insert_channel(session, replace(channel, **change))
-            assert (caught.value.sqlstate, caught.value.hint) != (None, None)
-            assert_names(caught.value, column)
-
-    asyncio.run(run())
+    way(database, channel, True)
+    with pytest.raises(wanted) as caught:
+        way(database, replace(channel, **change), False)
+    assert isinstance(caught.value.__cause__, psycopg.Error | sqlalchemy.exc.DBAPIError)
+    assert caught.value.sqlstate
+    assert_names(caught.value, column)
 
 
 def test_refusals_in_the_callers_pipeline_name_their_column(database: str, channel: Channel) -> None:

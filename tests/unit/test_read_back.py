@@ -1,4 +1,4 @@
-"""The thin layer on a mocked connection: what it asks, what it gives back, what it never does."""
+"""The thin layer on a mocked connection: what it asks and gives back; tests/test_thin_layer.py has the real ones."""
 
 import asyncio
 import json
@@ -14,23 +14,11 @@ from uuid import UUID
 import psycopg
 import pytest
 import sqlalchemy
-from psycopg import errors as pg
 from psycopg.pq import PipelineStatus, TransactionStatus
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from pyapi import read_back
 from pyapi.channel import Channel
-from pyapi.errors import (
-    BroadcastNotFound,
-    BroadcastRuleBroken,
-    ChannelIncomplete,
-    ChannelInvalid,
-    ChannelOwnerUnknown,
-    ChannelPairTaken,
-    RuleError,
-)
-from pyapi.queries import QUERIES
 from pyapi.read_back import insert_channel, read_broadcast_id
 from tools.databases import new_channel
 
@@ -46,7 +34,6 @@ class Mocked:
         self.kind = kind
         self.executed: list[tuple[str, Any]] = []
         self.value: object = BROADCAST_ID
-        self.error: Exception | None = None
         specs = {
             "psycopg": psycopg.Connection,
             "async": psycopg.AsyncConnection,
@@ -65,8 +52,6 @@ class Mocked:
     def execute(self, query: object, parameters: object = None, *, prepare: bool | None = None) -> object:
         del prepare
         self.executed.append((str(query), parameters))
-        if self.error is not None:
-            raise self.error
         return self.value
 
     def cursor(self, _conn: object, **_options: object) -> MagicMock:
@@ -86,18 +71,6 @@ class Mocked:
             fetchone=AsyncMock(side_effect=lambda: self.value),
             pgresult=None,
         )
-
-    def fail(self, kind: type[psycopg.Error], table: str, constraint: str | None) -> None:
-        """Let the next statement be refused with this report."""
-        report = SimpleNamespace(
-            message_primary="refused",
-            message_detail=None,
-            message_hint=None,
-            table_name=table,
-            constraint_name=constraint,
-        )
-        refusal = type("Refusal", (kind,), {"diag": report})("refused")
-        self.error = IntegrityError("", {}, refusal) if self.kind == "sqlalchemy" else refusal
 
     def insert(self, channel: Channel = CHANNEL) -> UUID:
         return self._run(lambda: insert_channel(self.conn, channel))
@@ -128,65 +101,11 @@ def test_insert_and_read_back_send_the_named_queries(mocked: Mocked) -> None:
     assert json.loads(given["channel"])["client_id"] == str(CHANNEL.client_id)
 
 
-def test_read_sends_one_query(mocked: Mocked) -> None:
-    assert mocked.read() == BROADCAST_ID
-    assert [parameters for _, parameters in mocked.executed] == [PAIR]
-
-
-def test_nothing_is_committed_or_rolled_back(mocked: Mocked) -> None:
-    mocked.insert()
-    mocked.read()
-    for method in ("commit", "rollback", "close"):
-        getattr(mocked.conn, method).assert_not_called()
-
-
 @pytest.mark.parametrize("given", [BROADCAST_ID, str(BROADCAST_ID), BROADCAST_ID.hex])
 def test_the_id_is_a_uuid_whatever_the_loaders_give(mocked: Mocked, given: object) -> None:
     mocked.value = given
     assert mocked.insert() == BROADCAST_ID
     assert type(mocked.read()) is UUID
-
-
-@pytest.mark.parametrize(
-    ("kind", "table", "constraint", "wanted"),
-    [
-        (
-            pg.UniqueViolation,
-            "main_clients_database",
-            "main_clients_database_pair_key",
-            ChannelPairTaken,
-        ),
-        (
-            pg.ForeignKeyViolation,
-            "main_clients_database",
-            "main_clients_database_client_id_fkey",
-            ChannelOwnerUnknown,
-        ),
-        (pg.NotNullViolation, "main_clients_database", None, ChannelIncomplete),
-        (
-            pg.ForeignKeyViolation,
-            "broadcast_manager",
-            "broadcast_manager_client_id_pair_fkey",
-            BroadcastRuleBroken,
-        ),
-    ],
-)
-def test_refusals_come_typed(
-    mocked: Mocked,
-    kind: type[psycopg.Error],
-    table: str,
-    constraint: str | None,
-    wanted: type[RuleError],
-) -> None:
-    mocked.fail(kind, table, constraint)
-    with pytest.raises(wanted):
-        mocked.insert()
-
-
-def test_no_row_is_told_with_the_pair(mocked: Mocked) -> None:
-    mocked.value = None
-    with pytest.raises(BroadcastNotFound, match="-1003268562225, -1003253338212"):
-        mocked.read()
 
 
 @pytest.mark.parametrize("mocked", ["psycopg", "async"], indirect=True)
@@ -248,12 +167,3 @@ def test_a_channel_as_json_keeps_prices_and_times_exact() -> None:
     assert given["payout_threshold_updated_at"] == "2025-11-14T12:00:00+00:00"
     assert (given["payout_strategy"], given["notification_status"]) == ("instant", False)
     assert given["sub_2_price"] is None
-
-
-def test_a_channel_takes_no_other_kind_of_value() -> None:
-    with pytest.raises(ChannelInvalid, match="created_by: a channel holds no bytes"):
-        replace(CHANNEL, created_by=cast(Any, b"me")).as_json()
-
-
-def test_the_queries_of_this_module_exist() -> None:
-    assert {"insert_channel", "read_broadcast_id"} <= QUERIES.keys()
