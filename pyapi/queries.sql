@@ -170,7 +170,7 @@ ORDER BY c.severity, c.check_name;
 
 -- name: without_jit
 -- Compiling takes longer than what it is for: 13 s of 15 where a check finds 300,000.
-SET LOCAL jit = off;
+SELECT set_config('jit', 'off', TRUE);
 
 -- name: missing_broadcast_count
 -- How many channels, of one client or of all (NULL), have no broadcast row.
