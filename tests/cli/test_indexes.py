@@ -10,7 +10,10 @@ from pyapi.cli import app
 from tools import databases
 
 REDUNDANT = ["idx_broadcast_client", "idx_broadcast_status", "idx_main_clients_client_id"]
-INDEXES = "SELECT array_agg(indexrelid::regclass::text ORDER BY indexrelid::regclass::text) FROM pg_index WHERE indrelid::regclass::text = ANY(%s)"
+INDEXES = """
+SELECT array_agg(i.indexrelid::regclass::text ORDER BY i.indexrelid::regclass::text)
+FROM pg_index AS i WHERE i.indrelid::regclass::text = ANY(%s)
+"""
 TABLES = ["main_clients_database", "broadcast_manager"]
 
 
