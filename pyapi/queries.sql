@@ -416,6 +416,10 @@ SELECT
     CAST(%(worker)s AS text) AS worker
 FROM broadcast.claim_due_broadcasts(CAST(%(worker)s AS text), CAST(%(count)s AS integer)) AS c;
 
+-- name: set_aside_unclaimable
+-- Finds the due broadcasts that cannot be claimed, and tells how many.
+SELECT broadcast.set_aside_unclaimable();
+
 -- name: next_step
 -- Notes what came of the last request; what to delete, or to send in how many seconds by the database's clock, or the end.
 SELECT
