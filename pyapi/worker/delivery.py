@@ -145,18 +145,7 @@ async def claim_due(context: WorkerContext, worker: str, count: int) -> list[Cla
     Raises:
         psycopg.Error: the database did not answer; what was claimed all the same comes back with its lease.
     """
-    parameters = {"worker": worker, "count": count}
-    try:
-        claims: list[Claim] = await call(context, "claim_due_broadcasts", class_row(Claim), **parameters)
-    except DATABASE_AWAY:
-        raise
-    except psycopg.Error as refusal:
-        # One row that cannot be written must not hold up the others.
-        ((refused,),) = await call(context, "set_aside_unclaimable")
-        if not refused:
-            raise
-        log.error("claims.refused", count=refused, description=_said_by_database(refusal))
-        claims = await call(context, "claim_due_broadcasts", class_row(Claim), **parameters)
+    claims: list[Claim] = await call(context, "claim_due_broadcasts", class_row(Claim), worker=worker, count=count)
     CLAIMS.inc(len(claims))
     return claims
 
