@@ -14,7 +14,7 @@ for attempt in ("first", "second"):
     except ChannelPairTaken:
         print(f"{attempt}: somebody has registered this pair")
     except ChannelError as error:
-        print(f"{attempt}: {error.column} is wrong: {error}")
+        print(f"{attempt}: {error}")  # begins with the column, if the database named one
     except RuleError as error:
         print(f"{attempt}: {error.sqlstate} {error.constraint}: {error}; {error.hint}")
     else:

@@ -26,7 +26,7 @@ REMEDIES: dict[type[errors.RuleError], str] = {
     errors.ChannelPairTaken: "Tell the user, or read the id with `read_broadcast_id()` in a new transaction.",
     errors.ChannelOwnerUnknown: "Register the user first; check `client_id`.",
     errors.ChannelIncomplete: "Ask for the field that `column` names.",
-    errors.ChannelInvalid: "Ask for another value of the field that `column` names.",
+    errors.ChannelInvalid: "Ask for another value of the field that `column` or `constraint` names.",
     errors.ChannelLimitReached: "Tell the user; `max_channels` is the limit.",
     errors.ChannelFieldsInvalid: "Show `details`: what each field must be.",
     errors.ChannelNotFound: "Check the ids; the channel may have been deleted.",
