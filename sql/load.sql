@@ -55,6 +55,7 @@
 \ir delivery/note_foreign_marks.sql
 \ir delivery/ends_delivery.sql
 \ir delivery/claim_due_broadcasts.sql
+\ir delivery/set_aside_unclaimable.sql
 \ir delivery/messages_to_delete.sql
 \ir delivery/record_message_deleted.sql
 \ir delivery/channel_to_send.sql

@@ -24,8 +24,6 @@ from pyapi.channels.messages import Part, broadcast_messages
 from pyapi.log_events import milliseconds_since
 from pyapi.logs import retry_logged
 from pyapi.metrics import CLAIMS, CLAIMS_ENDED, PART_SECONDS
-from pyapi.pool import connection
-from pyapi.queries import QUERIES
 from pyapi.worker.context import DATABASE_AWAY, WorkerContext, call
 from pyapi.worker.telegram import delete_message, send_message
 from pyapi.worker.telegram_errors import (
@@ -147,9 +145,18 @@ async def claim_due(context: WorkerContext, worker: str, count: int) -> list[Cla
     Raises:
         psycopg.Error: the database did not answer; what was claimed all the same comes back with its lease.
     """
-    async with connection(context.pool) as conn, conn.cursor(row_factory=class_row(Claim)) as cursor:
-        await cursor.execute(QUERIES["claim_due_broadcasts"], {"worker": worker, "count": count})
-        claims = await cursor.fetchall()
+    parameters = {"worker": worker, "count": count}
+    try:
+        claims: list[Claim] = await call(context, "claim_due_broadcasts", class_row(Claim), **parameters)
+    except DATABASE_AWAY:
+        raise
+    except psycopg.Error as refusal:
+        # One row that cannot be written must not hold up the others.
+        ((refused,),) = await call(context, "set_aside_unclaimable")
+        if not refused:
+            raise
+        log.error("claims.refused", count=refused, description=_said_by_database(refusal))
+        claims = await call(context, "claim_due_broadcasts", class_row(Claim), **parameters)
     CLAIMS.inc(len(claims))
     return claims
 
