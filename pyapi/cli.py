@@ -381,8 +381,8 @@ def indexes(
             out.print(told, markup=False, highlight=False, soft_wrap=True)
             for line in (
                 f"Why: {index.reason}.",
-                f"Drop: {index.drop_statement}",
-                f"Make again: {index.make_statement}",
+                f"Drop: {index.drop_statement};",
+                f"Make again: {index.make_statement};",
             ):
                 out.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
             if yes or (drop and typer.confirm(f"Drop {index.name}?", err=True)):

@@ -7,7 +7,6 @@ import pytest
 import uvicorn
 from pydantic_settings import BaseSettings
 
-from pyapi import errors
 from tools import databases
 from tools.reference import settings
 from tools.reference.pages import PAGES
@@ -70,16 +69,7 @@ def codes_in(*files: Path) -> set[str]:
     return {code for file in files for code in re.findall(r"\bBM\d{3}\b", file.read_text(encoding="utf-8"))}
 
 
-def test_every_code_that_is_raised_is_on_both_pages() -> None:
+def test_every_code_that_is_raised_is_on_the_page() -> None:
     root = databases.ROOT
     raised = codes_in(*root.glob("sql/*/*.sql"), *root.glob("migrations/**/*.sql"), *root.glob("migrations/*.py"))
     assert codes_in(DOCS / "reference" / "errors.md") == raised
-    assert codes_in(DOCS / "operations.md") == raised
-
-
-def test_operations_name_each_code_s_exception() -> None:
-    table = (DOCS / "operations.md").read_text(encoding="utf-8").partition("## Error codes")[2].partition("\n## ")[0]
-    named = dict(re.findall(r"^\| (BM\d{3}) \|.*\| `?(\w*)`? \|$", table, re.MULTILINE))
-    for code, name in named.items():
-        kind = errors.error_class(code, None, None)
-        assert name == (kind.__name__ if kind else ""), code
