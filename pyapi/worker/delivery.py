@@ -258,12 +258,13 @@ async def _delete_earlier(context: WorkerContext, step: Step) -> tuple[Refusal |
     for message in step.to_delete or ():
         part: Part = "closed" if message["chat_id"] == step.closed_channel_id else "open"
         refused = await _delete_message(context, **message)
+        about = {"chat_id": message["chat_id"], "message_id": message["message_id"]}
         if refused is None or refused.kind in (MESSAGE_GONE, MESSAGE_KEPT):
             deleted.append(message)
-            log.info("message.deleted", **message, code=refused.kind.code if refused else None)
+            log.info("message.deleted", **about, code=refused.kind.code if refused else None)
             continue
         if refused.kind is not STOPPED:
-            log.warning("message.not_deleted", **message, code=refused.kind.code)
+            log.warning("message.not_deleted", **about, code=refused.kind.code)
         if refused.kind.state == "unknown":
             refused = Refusal(NOT_DELETED, description=refused.description)
         if refused.kind in _BLOCKS:
