@@ -524,10 +524,11 @@ WITH index_of AS (
         i.indrelid,
         i.indisunique,
         i.indpred,
-        string_to_array(CAST(i.indkey AS text), ' ') AS key,
-        string_to_array(CAST(i.indclass AS text), ' ') AS operator_classes,
-        string_to_array(CAST(i.indcollation AS text), ' ') AS collations,
-        string_to_array(CAST(i.indoption AS text), ' ') AS options,
+        i.indnkeyatts,
+        CAST(i.indkey AS text) || ' ' AS key,
+        CAST(i.indclass AS text) || ' ' AS operator_classes,
+        CAST(i.indcollation AS text) || ' ' AS collations,
+        CAST(i.indoption AS text) || ' ' AS options,
         ARRAY(
             SELECT CAST(a.attname AS text)
             FROM unnest(CAST(i.indkey AS smallint[])) WITH ORDINALITY AS k (attnum, place)
@@ -554,7 +555,7 @@ SELECT
             ELSE 'no statement of ours looks a row up by its status alone'
         END
     ) AS reason,
-    format('DROP INDEX CONCURRENTLY %s;', CAST(one.indexrelid AS regclass)) AS drop_statement,
+    'DROP INDEX CONCURRENTLY ' || CAST(CAST(one.indexrelid AS regclass) AS text) || ';' AS drop_statement,
     replace(pg_get_indexdef(one.indexrelid), 'CREATE INDEX ', 'CREATE INDEX CONCURRENTLY ') || ';' AS make_statement
 FROM index_of AS one
 LEFT JOIN pg_stat_user_indexes AS s ON s.indexrelid = one.indexrelid
@@ -564,12 +565,12 @@ LEFT JOIN LATERAL (
     WHERE other.indrelid = one.indrelid
         AND other.indexrelid <> one.indexrelid
         AND other.indpred IS NULL
-        AND other.key[:cardinality(one.key)] = one.key
-        AND other.operator_classes[:cardinality(one.key)] = one.operator_classes
-        AND other.collations[:cardinality(one.key)] = one.collations
-        AND other.options[:cardinality(one.key)] = one.options
+        AND starts_with(other.key, one.key)
+        AND starts_with(other.operator_classes, one.operator_classes)
+        AND starts_with(other.collations, one.collations)
+        AND starts_with(other.options, one.options)
         -- Of two that are the same the first made stays.
-        AND (cardinality(other.key) > cardinality(one.key) OR other.indisunique OR other.indexrelid < one.indexrelid)
+        AND (other.indnkeyatts > one.indnkeyatts OR other.indisunique OR other.indexrelid < one.indexrelid)
 ) AS wider ON wider.name IS NOT NULL
 WHERE NOT one.indisunique
     AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = one.indexrelid)

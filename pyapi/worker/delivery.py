@@ -145,18 +145,7 @@ async def claim_due(context: WorkerContext, worker: str, count: int) -> list[Cla
     Raises:
         psycopg.Error: the database did not answer; what was claimed all the same comes back with its lease.
     """
-    parameters = {"worker": worker, "count": count}
-    try:
-        claims: list[Claim] = await call(context, "claim_due_broadcasts", class_row(Claim), **parameters)
-    except DATABASE_AWAY:
-        raise
-    except psycopg.Error as refusal:
-        # One row that cannot be written must not hold up the others.
-        ((refused,),) = await call(context, "set_aside_unclaimable")
-        if not refused:
-            raise
-        log.error("claims.refused", count=refused, description=_said_by_database(refusal))
-        claims = await call(context, "claim_due_broadcasts", class_row(Claim), **parameters)
+    claims: list[Claim] = await call(context, "claim_due_broadcasts", class_row(Claim), worker=worker, count=count)
     CLAIMS.inc(len(claims))
     return claims
 
@@ -265,12 +254,13 @@ async def _delete_earlier(context: WorkerContext, step: Step) -> tuple[Refusal |
     for message in step.to_delete or ():
         part: Part = "closed" if message["chat_id"] == step.closed_channel_id else "open"
         refused = await _delete_message(context, **message)
+        about = log.bind(chat_id=message["chat_id"], message_id=message["message_id"])
         if refused is None or refused.kind in (MESSAGE_GONE, MESSAGE_KEPT):
             deleted.append(message)
-            log.info("message.deleted", **message, code=refused.kind.code if refused else None)
+            about.info("message.deleted", code=refused.kind.code if refused else None)
             continue
         if refused.kind is not STOPPED:
-            log.warning("message.not_deleted", **message, code=refused.kind.code)
+            about.warning("message.not_deleted", code=refused.kind.code)
         if refused.kind.state == "unknown":
             refused = Refusal(NOT_DELETED, description=refused.description)
         if refused.kind in _BLOCKS:
