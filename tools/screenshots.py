@@ -53,7 +53,8 @@ def take_symptom(browser: Browser, url: str, data: Path) -> None:
     page = window(browser, url)
     sign_in(page, CLIENT)
     first, second = (page.locator("li.card").nth(number).bounding_box() for number in (0, 1))
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     box = {
         "x": first["x"] - 8,
         "y": first["y"] - 8,

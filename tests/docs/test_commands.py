@@ -142,10 +142,10 @@ def test_terminal_of_the_operations_page_does_what_it_says(
         return done.returncode
 
     lines = [line for line in shell_lines(ROOT / "docs" / "operations.md") if "jq" not in line or shutil.which("jq")]
-    # 1: there are redundant indexes, until they are dropped.
+    # 1: there are redundant indexes.
     expected = {"broadcast-manager indexes": 1}
     assert {line: code_of(line) for line in lines} == {line: expected.get(line, 0) for line in lines}
-    assert code_of("broadcast-manager indexes") == 0
+    assert code_of("broadcast-manager indexes --drop") == 0
 
 
 def test_script_for_a_database_without_the_rule_runs(old_database: str, server: servers.Server) -> None:
