@@ -55,13 +55,17 @@ def take_symptom(browser: Browser, url: str, data: Path) -> None:
     first, second = (page.locator("li.card").nth(number).bounding_box() for number in (0, 1))
     assert first is not None
     assert second is not None
-    box = {
-        "x": first["x"] - 8,
-        "y": first["y"] - 8,
-        "width": first["width"] + 16,
-        "height": second["y"] + second["height"] - first["y"] + 16,
-    }
-    page.screenshot(path=FOLDER / "not-configured.png", clip=box, full_page=True, animations="disabled")
+    page.screenshot(
+        path=FOLDER / "not-configured.png",
+        clip={
+            "x": first["x"] - 8,
+            "y": first["y"] - 8,
+            "width": first["width"] + 16,
+            "height": second["y"] + second["height"] - first["y"] + 16,
+        },
+        full_page=True,
+        animations="disabled",
+    )
 
 
 def take_all(browser: Browser, url: str) -> None:

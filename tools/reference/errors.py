@@ -28,9 +28,10 @@ def page() -> str:
         [
             head(
                 "Error codes",
-                "What the database refuses, how Python names it and what the API answers. Codes of class `BM` are the"
-                " project's own; the others are PostgreSQL's, told apart by table and constraint, never by a message's"
-                " text. Whoever calls from another language reads SQLSTATE, constraint name, DETAIL and HINT.",
+                "What the database refuses, its exception in Python, and the API's answer. Codes of class `BM` are the"
+                " project's own, the others PostgreSQL's. From another language, read SQLSTATE, table, constraint,"
+                " DETAIL and HINT; never the message's text. The deferred key refuses at COMMIT, so look there too"
+                " ([in Python](python.md#typed_errors)).",
             ),
             "## Refused by the database\n",
             table(

@@ -61,7 +61,7 @@ def page() -> str:
         [
             head(
                 "Python library",
-                "`pip install broadcast-manager` brings `pyapi`. It works on your connection, in your transaction,\n"
+                "The wheel of a release brings `pyapi`. It works on your connection, in your transaction,\n"
                 "and commits only on an autocommit connection. SQLAlchemy is optional.",
             ),
             "## Examples\n",
