@@ -1,4 +1,4 @@
-"""A client's channels: the list, and the pages that register, edit, delete, resend and switch on again."""
+"""A client's channels: the list, and the pages that register, edit, delete and resend."""
 
 import json
 from typing import Annotated, TypeAlias
@@ -7,8 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
-from pyapi.channels.broadcast_requests import is_sending, reactivate_broadcast, request_broadcast
+from pyapi.channels.broadcast_requests import is_sending, request_broadcast
 from pyapi.channels.channels import delete_channel, list_channels, read_channel, register_channel, update_channel
+from pyapi.channels.deliveries import read_last_outcomes, read_notices
 from pyapi.channels.fields import STORED_ID
 from pyapi.channels.mappings import read_currency_networks
 from pyapi.channels.messages import broadcast_messages
@@ -22,6 +23,7 @@ from pyapi.errors import (
 )
 from pyapi.pool import connection
 from pyapi.web.dashboard import forms
+from pyapi.web.dashboard.broadcast import form_broadcast_id
 from pyapi.web.dashboard.flash import forget_notice, leave_notice, take_notice
 from pyapi.web.dashboard.sessions import OwnForm, Session, SignedIn
 from pyapi.web.dashboard.state import pool_of
@@ -43,8 +45,17 @@ async def show_channels(request: Request, session: SignedIn) -> Response:
     """The client's channels."""
     channels, notice = await _channels(request, session), take_notice(request)
     async with connection(pool_of(request)) as conn:
-        sending = await is_sending(conn)
-    response = page(request, "channels.html", here="channels", notice=notice, channels=channels, sending=sending)
+        sending, notices = await is_sending(conn), await read_notices(conn, session.user.user_id)
+    response = page(
+        request,
+        "channels.html",
+        here="channels",
+        notice=notice,
+        notices=notices,
+        channels=channels,
+        strips=await _strips(request, session, channels),
+        sending=sending,
+    )
     forget_notice(request, response)
     return response
 
@@ -52,7 +63,9 @@ async def show_channels(request: Request, session: SignedIn) -> Response:
 @router.get("/channels/list")
 async def show_list(request: Request, session: SignedIn) -> Response:
     """The list alone, for the script."""
-    return page(request, "_channel_list.html", channels=await _channels(request, session))
+    channels = await _channels(request, session)
+    strips = await _strips(request, session, channels)
+    return page(request, "_channel_list.html", channels=channels, strips=strips)
 
 
 @router.get("/channels/new")
@@ -130,7 +143,7 @@ async def resend(request: Request, session: SignedIn, form: OwnForm, open_id: _I
     """Make the broadcast that the form names due now; where it can not be, show the page with the reason."""
     try:
         async with connection(pool_of(request)) as conn:
-            await request_broadcast(conn, _broadcast_id(form), session.user.user_id)
+            await request_broadcast(conn, form_broadcast_id(form), session.user.user_id)
     except (BroadcastRateLimited, BroadcastInProgress, BroadcastInactive) as error:
         status, sentence = _NOT_NOW[type(error)]
         response = _resend_page(request, await _channel(request, session, open_id, closed_id), status, sentence)
@@ -140,29 +153,20 @@ async def resend(request: Request, session: SignedIn, form: OwnForm, open_id: _I
     return _back(request, "queued")
 
 
-@router.post(f"{_PAIR}/reactivate")
-async def reactivate(request: Request, session: SignedIn, form: OwnForm) -> Response:
-    """Switch the broadcast that the form names on again."""
-    async with connection(pool_of(request)) as conn:
-        await reactivate_broadcast(conn, _broadcast_id(form), session.user.user_id)
-    return _back(request, "reactivated")
-
-
 async def _channels(request: Request, session: Session) -> Channels:
     async with connection(pool_of(request)) as conn:
         return parse_channels(await list_channels(conn, session.user.user_id, "title"))
 
 
+async def _strips(request: Request, session: Session, channels: Channels) -> dict[UUID, list[str]]:
+    shown = [channel.broadcast_id for channel in channels.rows if channel.broadcast_id]
+    async with connection(pool_of(request)) as conn:
+        return await read_last_outcomes(conn, session.user.user_id, shown)
+
+
 async def _channel(request: Request, session: Session, open_id: str, closed_id: str) -> ChannelRow:
     async with connection(pool_of(request)) as conn:
         return parse_channel(await read_channel(conn, session.user.user_id, open_id, closed_id))
-
-
-def _broadcast_id(form: dict[str, str]) -> UUID:
-    try:
-        return UUID(form.get("broadcast_id", ""))
-    except ValueError:
-        raise BroadcastUnknown("the form names no broadcast") from None
 
 
 async def _registration_page(

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from pyapi.channels.broadcast_requests import Schedule
 from pyapi.channels.field_problems import field_problems
 from pyapi.channels.fields import FIELDS, ChannelChanges, ChannelRegistration, form_attributes
 from pyapi.channels.rows import ChannelRow
@@ -56,6 +57,17 @@ def empty_values() -> dict[str, str]:
 def typed_values(fields: Mapping[str, str]) -> dict[str, str]:
     """What was typed, without blanks around it, to be shown again and to be checked."""
     return {name: fields.get(name, "").strip().replace("\r\n", "\n") for name in FIELDS}
+
+
+def typed_schedule(fields: Mapping[str, str]) -> Schedule:
+    """The schedule that was chosen; the database checks it."""
+    chosen = fields.get("schedule", "interval")
+    kind: Literal["interval", "daily", "by_hand"] = (
+        "daily" if chosen == "daily" else "by_hand" if chosen == "by_hand" else "interval"
+    )
+    if kind != "daily":
+        return Schedule(kind=kind, send_at=None, time_zone=None)
+    return Schedule(kind=kind, send_at=fields.get("send_at", "").strip(), time_zone=fields.get("time_zone", "").strip())
 
 
 def values_of(channel: ChannelRow) -> dict[str, str]:
