@@ -1,10 +1,9 @@
 """What a client asks of a broadcast: send it now, pause it, skip a turn, plan it anew, tell how it stands."""
 
-import json
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -12,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from structlog.stdlib import BoundLogger
 
+from pyapi.channels.fields import Schedule
 from pyapi.errors import BroadcastUnknown
 from pyapi.log_events import failures_logged, milliseconds_since
 from pyapi.queries import QUERIES
@@ -21,18 +21,6 @@ log = structlog.get_logger()
 # sql/delivery/broadcast_state.sql and off_reason.sql.
 StateName: TypeAlias = Literal["off", "sending", "queued", "failed", "unknown", "sent", "skipped", "scheduled"]
 OffReason: TypeAlias = Literal["failures", "owner", "operator", "other"]
-
-
-class Schedule(TypedDict):
-    """When a broadcast is sent (sql/delivery/store_schedule.sql).
-
-    kind: interval (send_interval after the last one), daily (at send_at, such as 09:00, by the clocks of time_zone) or
-    by_hand (only when somebody asks for it).
-    """
-
-    kind: Literal["interval", "daily", "by_hand"]
-    send_at: str | None
-    time_zone: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +121,7 @@ async def set_schedule(conn: AsyncConnection[Any], broadcast_id: UUID, client_id
         ChannelFieldsInvalid: the time, or the time zone, is none.
         psycopg.Error: the database did not answer.
     """
-    text = json.dumps(schedule)
+    text = schedule.model_dump_json()
     await _ask("broadcast.scheduled", conn, "set_schedule", broadcast_id, client_id, schedule=text)
 
 
@@ -161,7 +149,7 @@ async def read_broadcast(conn: AsyncConnection[Any], broadcast_id: UUID, client_
             row = await cursor.fetchone()
         if row is None or row["broadcast_id"] is None:
             raise BroadcastUnknown(f"there is no broadcast {broadcast_id}")
-    return BroadcastStatus(**row)
+    return BroadcastStatus(**row | {"schedule": Schedule(**row["schedule"])})
 
 
 async def is_sending(conn: AsyncConnection[Any]) -> bool:

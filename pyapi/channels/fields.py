@@ -140,7 +140,7 @@ class ChannelRegistration(BaseModel):
     )
 
 
-class ScheduleFields(BaseModel):
+class Schedule(BaseModel):
     """When a broadcast is sent: so long after the last one (interval), every day at a local time, or by hand only.
 
     send_at and time_zone are for daily; otherwise they are ignored. The database checks them.
@@ -164,7 +164,7 @@ class PlannedRegistration(ChannelRegistration):
         description="next_turn, or a moment such as 2026-12-01T09:00:00Z; without it the broadcast is due at once.",
         examples=["next_turn"],
     )
-    schedule: ScheduleFields | None = Field(None, title="Schedule", description="Without it: 24 hours after the last.")
+    schedule: Schedule | None = Field(None, title="Schedule", description="Without it: 24 hours after the last.")
 
 
 FIELDS = ChannelRegistration.model_fields

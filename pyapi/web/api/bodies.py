@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_mod
 
 from pyapi.channels.broadcast_requests import OffReason, StateName
 from pyapi.channels.deliveries import Delivery
-from pyapi.channels.fields import FIELDS, NO_NUL, ScheduleFields
+from pyapi.channels.fields import FIELDS, NO_NUL, Schedule
 from pyapi.channels.rows import ROW_TYPES
 
 
@@ -132,7 +132,7 @@ class SwitchOnRequest(BroadcastRequest):
 class ScheduleRequest(BroadcastRequest):
     """Which broadcast, and when it is to be sent."""
 
-    schedule: ScheduleFields
+    schedule: Schedule
 
 
 class History(BaseModel):

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Body, Path, Query
 
 from pyapi.channels.broadcast_requests import (
     BroadcastStatus,
-    Schedule,
     pause_broadcast,
     reactivate_broadcast,
     read_broadcast,
@@ -76,8 +75,7 @@ async def skip(user: CurrentUser, conn: Connection, body: _Request) -> Broadcast
 @router.put("/schedule", responses=examples.answers(200, examples.SCHEDULED, *_REFUSED, *_ALWAYS))
 async def schedule(user: CurrentUser, conn: Connection, body: _Schedule) -> BroadcastDone:
     """Change when a broadcast is sent; its next turn follows from it."""
-    chosen = Schedule(**body.schedule.model_dump())
-    await set_schedule(conn, body.broadcast_id, user.user_id, chosen)
+    await set_schedule(conn, body.broadcast_id, user.user_id, body.schedule)
     return BroadcastDone(message="Schedule changed", broadcast_id=body.broadcast_id)
 
 

@@ -8,7 +8,6 @@ from fastapi.responses import RedirectResponse
 
 from pyapi.channels.broadcast_requests import (
     BroadcastStatus,
-    Schedule,
     is_sending,
     pause_broadcast,
     reactivate_broadcast,
@@ -19,7 +18,7 @@ from pyapi.channels.broadcast_requests import (
 )
 from pyapi.channels.channels import read_channel
 from pyapi.channels.deliveries import PAGE, Delivery, Outcome, dismiss_notice, read_deliveries, read_last_outcomes
-from pyapi.channels.fields import STORED_ID
+from pyapi.channels.fields import STORED_ID, Schedule
 from pyapi.channels.messages import broadcast_messages
 from pyapi.channels.rows import ChannelRow, parse_channel
 from pyapi.errors import (
@@ -166,7 +165,7 @@ async def _page(
         # One more than is shown tells whether there are older ones.
         found = await read_deliveries(conn, broadcast.broadcast_id, client_id, outcome, before, PAGE + 1)
         last = await read_last_outcomes(conn, client_id, [broadcast.broadcast_id])
-        sending, zones = await is_sending(conn), await _time_zones(request)
+        sending, zones = await is_sending(conn), await time_zones(request)
     deliveries: list[Delivery] = found[:PAGE]
     return page(
         request,
@@ -212,7 +211,8 @@ async def _reactivate_page(
     )
 
 
-async def _time_zones(request: Request) -> list[str]:
+async def time_zones(request: Request) -> list[str]:
+    """What a form offers."""
     # Reading them takes the server 20 ms and more, and they change with its next release only.
     state = request.app.state
     if not getattr(state, "time_zones", None):

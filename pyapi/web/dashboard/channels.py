@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from pyapi.channels.broadcast_requests import is_sending, request_broadcast
 from pyapi.channels.channels import delete_channel, list_channels, read_channel, register_channel, update_channel
 from pyapi.channels.deliveries import read_last_outcomes, read_notices
-from pyapi.channels.fields import STORED_ID
+from pyapi.channels.fields import STORED_ID, PlannedRegistration, Schedule
 from pyapi.channels.mappings import read_currency_networks
 from pyapi.channels.messages import broadcast_messages
 from pyapi.channels.rows import ChannelRow, Channels, parse_channel, parse_channels
@@ -23,7 +23,7 @@ from pyapi.errors import (
 )
 from pyapi.pool import connection
 from pyapi.web.dashboard import forms
-from pyapi.web.dashboard.broadcast import form_broadcast_id
+from pyapi.web.dashboard.broadcast import form_broadcast_id, time_zones
 from pyapi.web.dashboard.flash import forget_notice, leave_notice, take_notice
 from pyapi.web.dashboard.sessions import OwnForm, Session, SignedIn
 from pyapi.web.dashboard.state import pool_of
@@ -78,17 +78,32 @@ async def show_registration(request: Request, session: SignedIn) -> Response:
 @router.post("/channels/new")
 async def register(request: Request, session: SignedIn, form: OwnForm) -> Response:
     """Register a channel, or show the form again with what is wrong at its fields."""
-    values = forms.typed_values(form)
+    values, schedule = forms.typed_values(form), forms.typed_schedule(form)
+    first_send = form.get("first_send", "now")
+    if "preview" in form:
+        return await _registration_page(request, values, schedule=schedule, first_send=first_send)
     try:
-        channel = forms.registration(values)
+        channel = PlannedRegistration(
+            **forms.registration(values).model_dump(),
+            schedule=schedule,
+            first_send="next_turn" if first_send == "next_turn" else None,
+        )
         async with connection(pool_of(request)) as conn:
             broadcast_id = await register_channel(conn, session.user, channel)
     except forms.FormInvalid as invalid:
-        return await _registration_page(request, values, errors=invalid.errors)
+        return await _registration_page(
+            request, values, errors=invalid.errors, schedule=schedule, first_send=first_send
+        )
     except RuleError as error:
         status, sentence, errors = forms.refusal(error)
-        return await _registration_page(request, values, status, sentence, errors)
+        return await _registration_page(request, values, status, sentence, errors, schedule, first_send)
     return _back(request, "registered", broadcast_id)
+
+
+@router.post("/channels/preview")
+async def preview(request: Request, form: OwnForm) -> Response:
+    """The messages of what is typed, for the script."""
+    return page(request, "_messages.html", messages=broadcast_messages(forms.draft(forms.typed_values(form))))
 
 
 @router.get(f"{_PAIR}/edit")
@@ -103,11 +118,14 @@ async def edit(request: Request, session: SignedIn, form: OwnForm, open_id: _Id,
     """Store what was changed, or show the form again with what is wrong at its fields."""
     channel = await _channel(request, session, open_id, closed_id)
     values = forms.typed_values(form)
+    if "preview" in form:
+        return await _edit_page(request, channel, values)
     try:
         changes = forms.changes(forms.values_of(channel), values)
-        if changes.model_fields_set:
-            async with connection(pool_of(request)) as conn:
-                await update_channel(conn, session.user.user_id, open_id, changes, closed_id)
+        if not changes.model_fields_set:
+            return _back(request, "unchanged")
+        async with connection(pool_of(request)) as conn:
+            await update_channel(conn, session.user.user_id, open_id, changes, closed_id)
     except forms.FormInvalid as invalid:
         return await _edit_page(request, channel, values, errors=invalid.errors)
     except RuleError as error:
@@ -175,9 +193,21 @@ async def _registration_page(
     status: int = 200,
     error: str | None = None,
     errors: dict[str, str] | None = None,
+    schedule: Schedule | None = None,
+    first_send: str = "now",
 ) -> Response:
     return await _form_page(
-        request, values, status, error, errors, "Register a channel", "/channels/new", "Register channel"
+        request,
+        values,
+        status,
+        error,
+        errors,
+        "Register a channel",
+        "/channels/new",
+        "Register channel",
+        "/",
+        schedule or Schedule(kind="interval"),
+        first_send,
     )
 
 
@@ -190,7 +220,7 @@ async def _edit_page(
     errors: dict[str, str] | None = None,
 ) -> Response:
     heading, action = f"Edit {_name(channel)}", f"{_path(channel)}/edit"
-    return await _form_page(request, values, status, error, errors, heading, action, "Save changes")
+    return await _form_page(request, values, status, error, errors, heading, action, "Save changes", _path(channel))
 
 
 async def _form_page(
@@ -202,6 +232,9 @@ async def _form_page(
     heading: str,
     action: str,
     button: str,
+    cancel: str,
+    schedule: Schedule | None = None,
+    first_send: str = "now",
 ) -> Response:
     async with connection(pool_of(request)) as conn:
         mappings = json.loads(await read_currency_networks(conn))
@@ -218,6 +251,11 @@ async def _form_page(
         heading=heading,
         action=action,
         button=button,
+        cancel=cancel,
+        schedule=schedule,
+        first_send=first_send,
+        zones=await time_zones(request) if schedule else [],
+        messages=broadcast_messages(forms.draft(values)),
     )
 
 
