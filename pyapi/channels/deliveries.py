@@ -28,11 +28,11 @@ class DeliveredPart:
     attempts: int
     state: PartState
     chat_id: str
-    message_id: int | None
-    decided_at: datetime | None
-    deleted_at: datetime | None
-    error_code: str | None
-    error_message: str | None
+    message_id: int | None = None
+    decided_at: datetime | None = None
+    deleted_at: datetime | None = None
+    error_code: str | None = None
+    error_message: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +44,12 @@ class Delivery:
 
     id: int
     cause: Cause
-    due_at: datetime | None
+    due_at: datetime | None = None
     started_at: datetime
-    finished_at: datetime | None
+    finished_at: datetime | None = None
     outcome: Outcome
-    error_code: str | None
-    error_message: str | None
+    error_code: str | None = None
+    error_message: str | None = None
     parts: list[DeliveredPart]
 
 
