@@ -144,6 +144,11 @@ def message_link(part: DeliveredPart) -> str:
     return f"https://t.me/c/{part.chat_id.strip().removeprefix('-100')}/{part.message_id}"
 
 
+def reason(part: DeliveredPart) -> str:
+    """What went wrong with a part and what to do, without the channel, beside whose name it stands."""
+    return (part.error_message or "").removeprefix(f"{part.part.capitalize()} channel: ")
+
+
 def counted(outcomes: list[str]) -> str:
     """The strip in words, such as: The last 3: 2 sent, 1 failed."""
     counts = Counter(OUTCOMES[outcome].label.lower() for outcome in outcomes)
@@ -183,6 +188,7 @@ def _environment() -> Environment:
         "moment": moment,
         "outcome_kind": lambda outcome: OUTCOMES[outcome].kind.split()[0],
         "part_label": lambda part: _PART_LABELS[part.state],
+        "reason": reason,
         "relative": relative,
         "sentence": sentence,
         "state": channel_state,

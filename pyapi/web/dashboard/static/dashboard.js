@@ -208,14 +208,15 @@ function previewBeside(form) {
   show();
 }
 
-// A form that somebody is filling in survives a session that ends meanwhile; this tab alone knows it.
+// A form that somebody is filling in survives a session that ends meanwhile; this tab alone knows it, until one signs out.
 function keepDraft(form) {
   const key = `draft:${location.pathname}`;
   let draft = null;
   try {
     draft = JSON.parse(sessionStorage.getItem(key));
   } catch {}
-  if (draft && document.referrer.endsWith("/login")) {
+  if (draft && sessionStorage.getItem("session-lost")) {
+    sessionStorage.removeItem("session-lost");
     for (const [name, value] of draft) {
       for (const field of form.elements) {
         if (field.name !== name) continue;
@@ -232,6 +233,8 @@ addCopyButtons(document);
 setInterval(showDistances, 20_000);
 showDistances();
 for (const zone of document.querySelectorAll("[data-own-zone]")) zone.value ||= ownZone;
+if (document.getElementById("password")) sessionStorage.setItem("session-lost", "1");
+document.querySelector("form.who")?.addEventListener("submit", () => sessionStorage.clear());
 document.querySelectorAll("form[data-draft]").forEach(keepDraft);
 document.querySelectorAll("form[data-preview]").forEach(previewBeside);
 document.querySelectorAll("datalist[data-goes-with]").forEach(goWith);
