@@ -192,7 +192,7 @@ class BroadcastRateLimited(BroadcastError):
 
 
 class BroadcastWithoutTurns(BroadcastError):
-    """BM017: the broadcast is sent by hand only: it has no next turn."""
+    """BM018: the broadcast is sent by hand only: it has no next turn."""
 
     code = "broadcast_without_turns"
 
@@ -216,7 +216,7 @@ _OWN_CODES: dict[str, type[RuleError]] = {
     "BM013": BroadcastInProgress,
     "BM014": BroadcastRateLimited,
     "BM015": OperatorRequired,
-    "BM017": BroadcastWithoutTurns,
+    "BM018": BroadcastWithoutTurns,
 }
 
 

@@ -73,6 +73,7 @@
 \ir delivery/is_late.sql
 \ir delivery/skip_late_broadcasts.sql
 \ir delivery/claim_due_broadcasts.sql
+\ir delivery/set_aside_unclaimable.sql
 \ir delivery/messages_to_delete.sql
 \ir delivery/record_message_deleted.sql
 \ir delivery/channel_to_send.sql

@@ -94,8 +94,9 @@ COMMENT ON COLUMN broadcast.deliveries.lease_until IS
 COMMENT ON COLUMN broadcast.deliveries.finished_at IS
 'When it ended; NULL while it may go on.';
 COMMENT ON COLUMN broadcast.deliveries.error_code IS
-'database_error where the database did not let it be sent, the last time that it was tried, not_advertisable where the '
-'channel lacked what a message needs, too_late or skipped_by_owner of what was skipped; NULL as a rule.';
+'database_error where the database did not let it be sent, the last time that it was tried, not_claimable where it did '
+'not even let it be claimed, not_advertisable where the channel lacked what a message needs, too_late or '
+'skipped_by_owner of what was skipped; NULL as a rule.';
 COMMENT ON COLUMN broadcast.deliveries.error_message IS
 'What the database said then, what the channel lacked, or why it was skipped.';
 COMMENT ON COLUMN broadcast.deliveries.outcome IS

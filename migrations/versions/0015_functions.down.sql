@@ -23,6 +23,7 @@ DROP FUNCTION broadcast.intend_part(bigint, text, text);
 DROP FUNCTION broadcast.channel_to_send(bigint);
 DROP FUNCTION broadcast.record_message_deleted(text, bigint);
 DROP FUNCTION broadcast.messages_to_delete(bigint);
+DROP FUNCTION broadcast.set_aside_unclaimable();
 DROP FUNCTION broadcast.claim_due_broadcasts(text, integer);
 DROP FUNCTION broadcast.skip_late_broadcasts();
 DROP FUNCTION broadcast.is_late(public.broadcast_manager);

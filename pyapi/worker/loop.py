@@ -158,7 +158,7 @@ async def _deliver_each_once(context: WorkerContext, deliveries: list[asyncio.Ta
     under_way: set[asyncio.Task[Delivered]] = set()
     try:
         while not context.unreachable and not context.stopping.is_set():
-            claims = await claim_due(context, next(names), context.settings.worker_concurrency - len(under_way))
+            claims = await _claim(context, next(names), context.settings.worker_concurrency - len(under_way))
             again = [claim for claim in claims if claim.broadcast_id in seen]
             for claim in claims:
                 if claim in again:
@@ -226,7 +226,7 @@ async def _claim_and_deliver(context: WorkerContext, deliveries: set[asyncio.Tas
                     _log_sending(is_on, note)
                     was_on = is_on
                 if free:
-                    claims = await claim_due(context, next(names), free)
+                    claims = await _claim(context, next(names), free)
                 LAST_LOOK.set_to_current_time()
             except DATABASE_AWAY as error:
                 log.warning("database.away", reason=type(error).__name__, query="claim_due_broadcasts")
@@ -236,6 +236,20 @@ async def _claim_and_deliver(context: WorkerContext, deliveries: set[asyncio.Tas
                 deliveries.add(task)
                 task.add_done_callback(done)
             await _wait_for_any(wake, context.stopping, seconds=pause)
+
+
+async def _claim(context: WorkerContext, worker: str, count: int) -> list[Claim]:
+    try:
+        return await claim_due(context, worker, count)
+    except DATABASE_AWAY:
+        raise
+    except psycopg.Error as refusal:
+        # One row that cannot be written must not hold up the others.
+        ((refused,),) = await call(context, "set_aside_unclaimable")
+        if not refused:
+            raise
+        log.error("claims.refused", count=refused, sqlstate=refusal.sqlstate)
+        return await claim_due(context, worker, count)
 
 
 def _log_sending(is_on: bool, note: str | None) -> None:

@@ -15,7 +15,7 @@ BEGIN
         USING ERRCODE = 'BM012', HINT = 'Switch it on again: reactivate_broadcast().';
     ELSIF stored.next_send_time IS NULL OR NOT isfinite(stored.next_send_time) THEN
         RAISE EXCEPTION 'broadcast % has no next turn', stored.id
-        USING ERRCODE = 'BM017', HINT = 'It is sent by hand only: set_schedule() gives it turns.';
+        USING ERRCODE = 'BM018', HINT = 'It is sent by hand only: set_schedule() gives it turns.';
     END IF;
     PERFORM broadcast.skip_turn(stored, 'skipped_by_owner', 'You had it left out.');
     RETURN QUERY SELECT stored.open_channel_id::text, stored.closed_channel_id::text;

@@ -114,7 +114,7 @@ def test_by_hand_only_is_never_due_until_asked_for(conn: Conn) -> None:
     conn.execute("SELECT broadcast.request_broadcast(%s, %s)", [broadcast.id, broadcast.client])
     assert send(conn, *claim(conn), "sent", "sent") == "sent"
     assert row(conn, broadcast)["next_send_time"] is None
-    with refused("BM017"):
+    with refused("BM018"):
         conn.execute("SELECT broadcast.skip_broadcast(%s, %s)", [broadcast.id, broadcast.client])
     set_schedule(conn, broadcast, kind="interval")
     assert row(conn, broadcast)["due_in"] == pytest.approx(seconds(hours=24), abs=60)

@@ -33,6 +33,8 @@ router = APIRouter(include_in_schema=False)
 
 _PAIR = "/channels/{open_id}/{closed_id}"
 _Id: TypeAlias = Annotated[str, Path(pattern=STORED_ID)]
+# What the form says above, where it is sent, and what its button says.
+_REGISTRATION = ("Register a channel", "/channels/new", "Register channel", "/")
 _NOT_NOW = {
     BroadcastRateLimited: (429, "It was sent a short while ago: please wait until it can be sent again."),
     BroadcastInProgress: (409, "It is being sent right now."),
@@ -72,7 +74,7 @@ async def show_list(request: Request, session: SignedIn) -> Response:
 async def show_registration(request: Request, session: SignedIn) -> Response:
     """The form for a new channel."""
     del session
-    return await _registration_page(request, forms.empty_values())
+    return await _form_page(request, _REGISTRATION, forms.empty_values(), schedule=Schedule(kind="interval"))
 
 
 @router.post("/channels/new")
@@ -81,7 +83,7 @@ async def register(request: Request, session: SignedIn, form: OwnForm) -> Respon
     values, schedule = forms.typed_values(form), forms.typed_schedule(form)
     first_send = form.get("first_send", "now")
     if "preview" in form:
-        return await _registration_page(request, values, schedule=schedule, first_send=first_send)
+        return await _form_page(request, _REGISTRATION, values, schedule=schedule, first_send=first_send)
     try:
         channel = PlannedRegistration(
             **forms.registration(values).model_dump(),
@@ -91,12 +93,12 @@ async def register(request: Request, session: SignedIn, form: OwnForm) -> Respon
         async with connection(pool_of(request)) as conn:
             broadcast_id = await register_channel(conn, session.user, channel)
     except forms.FormInvalid as invalid:
-        return await _registration_page(
-            request, values, errors=invalid.errors, schedule=schedule, first_send=first_send
+        return await _form_page(
+            request, _REGISTRATION, values, errors=invalid.errors, schedule=schedule, first_send=first_send
         )
     except RuleError as error:
         status, sentence, errors = forms.refusal(error)
-        return await _registration_page(request, values, status, sentence, errors, schedule, first_send)
+        return await _form_page(request, _REGISTRATION, values, status, sentence, errors, schedule, first_send)
     return _back(request, "registered", broadcast_id)
 
 
@@ -110,7 +112,7 @@ async def preview(request: Request, form: OwnForm) -> Response:
 async def show_edit(request: Request, session: SignedIn, open_id: _Id, closed_id: _Id) -> Response:
     """The form with the channel's values."""
     channel = await _channel(request, session, open_id, closed_id)
-    return await _edit_page(request, channel, forms.values_of(channel))
+    return await _form_page(request, _editing(channel), forms.values_of(channel))
 
 
 @router.post(f"{_PAIR}/edit")
@@ -119,7 +121,7 @@ async def edit(request: Request, session: SignedIn, form: OwnForm, open_id: _Id,
     channel = await _channel(request, session, open_id, closed_id)
     values = forms.typed_values(form)
     if "preview" in form:
-        return await _edit_page(request, channel, values)
+        return await _form_page(request, _editing(channel), values)
     try:
         changes = forms.changes(forms.values_of(channel), values)
         if not changes.model_fields_set:
@@ -127,10 +129,10 @@ async def edit(request: Request, session: SignedIn, form: OwnForm, open_id: _Id,
         async with connection(pool_of(request)) as conn:
             await update_channel(conn, session.user.user_id, open_id, changes, closed_id)
     except forms.FormInvalid as invalid:
-        return await _edit_page(request, channel, values, errors=invalid.errors)
+        return await _form_page(request, _editing(channel), values, errors=invalid.errors)
     except RuleError as error:
         status, sentence, errors = forms.refusal(error)
-        return await _edit_page(request, channel, values, status, sentence, errors)
+        return await _form_page(request, _editing(channel), values, status, sentence, errors)
     return _back(request, "saved")
 
 
@@ -187,55 +189,21 @@ async def _channel(request: Request, session: Session, open_id: str, closed_id: 
         return parse_channel(await read_channel(conn, session.user.user_id, open_id, closed_id))
 
 
-async def _registration_page(
-    request: Request,
-    values: dict[str, str],
-    status: int = 200,
-    error: str | None = None,
-    errors: dict[str, str] | None = None,
-    schedule: Schedule | None = None,
-    first_send: str = "now",
-) -> Response:
-    return await _form_page(
-        request,
-        values,
-        status,
-        error,
-        errors,
-        "Register a channel",
-        "/channels/new",
-        "Register channel",
-        "/",
-        schedule or Schedule(kind="interval"),
-        first_send,
-    )
-
-
-async def _edit_page(
-    request: Request,
-    channel: ChannelRow,
-    values: dict[str, str],
-    status: int = 200,
-    error: str | None = None,
-    errors: dict[str, str] | None = None,
-) -> Response:
-    heading, action = f"Edit {_name(channel)}", f"{_path(channel)}/edit"
-    return await _form_page(request, values, status, error, errors, heading, action, "Save changes", _path(channel))
+def _editing(channel: ChannelRow) -> tuple[str, str, str, str]:
+    return f"Edit {_name(channel)}", f"{_path(channel)}/edit", "Save changes", _path(channel)
 
 
 async def _form_page(
     request: Request,
+    purpose: tuple[str, str, str, str],
     values: dict[str, str],
-    status: int,
-    error: str | None,
-    errors: dict[str, str] | None,
-    heading: str,
-    action: str,
-    button: str,
-    cancel: str,
+    status: int = 200,
+    error: str | None = None,
+    errors: dict[str, str] | None = None,
     schedule: Schedule | None = None,
     first_send: str = "now",
 ) -> Response:
+    heading, action, button, cancel = purpose
     async with connection(pool_of(request)) as conn:
         mappings = json.loads(await read_currency_networks(conn))
     return page(
