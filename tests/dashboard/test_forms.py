@@ -10,7 +10,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from pyapi.web.dashboard import broadcast as broadcast_page
-from pyapi.web.dashboard import channels, docs, events, login, operators
+from pyapi.web.dashboard import channels, docs, events, forms, login, operators
 from tests.dashboard.visitor import SENT_BY_US, Visitor, channel_form, inputs_of
 
 Conn = psycopg.Connection[Any]
@@ -363,3 +363,25 @@ def test_titles_and_errors_are_escaped_everywhere(new_visitor: Callable[..., Vis
         for tag in ("<script>", "<img src=x", "<b>bold"):
             assert tag not in text, page
         assert "7777777" not in text, page
+
+
+@pytest.mark.parametrize(
+    ("typed", "amount"),
+    [
+        ("5", "5"),
+        ("5,50", "5.50"),
+        (" $ 5.50 ", "5.50"),
+        ("5,5 $", "5.5"),
+        ("1,250.00", "1250.00"),
+        ("1.250,00", "1250.00"),
+        ("$1,250", "1250"),
+        ("12,345,678", "12345678"),
+        # No amount of ours: it is told at the field as it was typed.
+        ("five", "five"),
+        ("$", "$"),
+        ("1,2,3", "1,2,3"),
+        ("1.2.3,4.5", "1.2.3,4.5"),
+    ],
+)
+def test_amounts_are_taken_as_people_write_them(typed: str, amount: str) -> None:
+    assert forms.typed_values({"sub_1_price": typed})["sub_1_price"] == amount

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.delivery.broadcasts import Broadcast, Conn, add_broadcast, make_due, outcomes, parts, row, seconds
-from tests.delivery.calls import claim, finish, intend, record, send
+from tests.delivery.calls import claim, finish, intend, record, send, send_due
 from tests.functions.calls import at_once, refused, value
 
 OVERDUE = "UPDATE broadcast_manager SET next_send_time = now() - interval '%s'"
@@ -46,7 +46,7 @@ def test_reactivation_at_once_is_a_manual_trigger(conn: Conn) -> None:
     now = "SELECT broadcast.reactivate_broadcast(%s, %s, TRUE)"
     ask(conn, "pause", broadcast)
     conn.execute(now, [broadcast.id, broadcast.client])
-    assert send(conn, *claim(conn), "sent", "sent") == "sent"
+    assert send_due(conn, "sent", "sent") == "sent"
     assert value(conn, "SELECT cause FROM broadcast.deliveries") == "by_hand"
     ask(conn, "pause", broadcast)
     with refused("BM014"):
@@ -81,12 +81,12 @@ def test_pause_during_a_send_lets_it_end_and_nothing_after_it(conn: Conn, resume
 
 def test_half_of_a_broadcast_is_not_sent_after_a_pause(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
-    assert send(conn, *claim(conn), "sent", "kicked") == "failed"
+    assert send_due(conn, "sent", "kicked") == "failed"
     ask(conn, "pause", broadcast)
     assert outcomes(conn, broadcast) == ["failed"]
     ask(conn, "reactivate", broadcast)
     make_due(conn, broadcast)
-    assert send(conn, *claim(conn), "sent", "sent") == "sent"
+    assert send_due(conn, "sent", "sent") == "sent"
     assert [part for part, _, _ in parts(conn, broadcast)] == ["open", "closed", "open", "closed"]
 
 
@@ -100,12 +100,12 @@ def test_skipped_turn_is_in_the_history_and_the_next_one_is_sent(conn: Conn) -> 
     assert value(conn, "SELECT error_code FROM broadcast.deliveries") == "skipped_by_owner"
     assert value(conn, "SELECT due_at = now() + interval '24 hours' FROM broadcast.deliveries") is False
     make_due(conn, broadcast)
-    assert send(conn, *claim(conn), "sent", "sent") == "sent"
+    assert send_due(conn, "sent", "sent") == "sent"
 
 
 def test_skip_ends_what_was_to_be_tried_again(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
-    assert send(conn, *claim(conn), "kicked", "sent") == "failed"
+    assert send_due(conn, "kicked", "sent") == "failed"
     ask(conn, "skip", broadcast)
     assert outcomes(conn, broadcast) == ["skipped"]
 
@@ -176,9 +176,9 @@ def test_what_was_asked_for_by_hand_is_never_too_late_nor_is_its_retry(conn: Con
         "UPDATE broadcast_manager SET next_send_time = next_send_time - interval '9 h',"
         " last_manual_trigger_time = last_manual_trigger_time - interval '9 h'"
     )
-    assert send(conn, *claim(conn), "sent", "kicked") == "failed"
+    assert send_due(conn, "sent", "kicked") == "failed"
     conn.execute((OVERDUE % "9 hours").encode())
-    assert send(conn, *claim(conn), "sent", "sent") == "sent"
+    assert send_due(conn, "sent", "sent") == "sent"
     assert outcomes(conn, broadcast) == ["sent"]
 
 
@@ -209,12 +209,12 @@ def test_owner_is_told_of_the_first_failure_the_end_and_the_recovery(conn: Conn)
 
     for expected in (["failed"], ["failed"], ["failed", "switched_off"]):
         make_due(conn, broadcast)
-        send(conn, *claim(conn), "kicked", "kicked")
+        send_due(conn, "kicked", "kicked")
         assert told() == expected
     ask(conn, "reactivate", broadcast)
     for _ in range(2):
         make_due(conn, broadcast)
-        send(conn, *claim(conn), "sent", "sent")
+        send_due(conn, "sent", "sent")
         assert told() == ["failed", "switched_off", "recovered"]
 
 
@@ -236,9 +236,9 @@ def test_notice_is_shown_to_its_owner_until_it_is_put_away(conn: Conn) -> None:
 def test_history_tells_each_delivery_with_its_parts_by_outcome_and_page(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
     history = "SELECT broadcast.client_deliveries(%s, %s, %s, %s, %s)"
-    assert send(conn, *claim(conn), "kicked", "sent") == "failed"
+    assert send_due(conn, "kicked", "sent") == "failed"
     make_due(conn, broadcast)
-    assert send(conn, *claim(conn), "sent", "sent") == "sent"
+    assert send_due(conn, "sent", "sent") == "sent"
     ask(conn, "skip", broadcast)
     ask(conn, "request", broadcast)
     claim(conn)

@@ -8,7 +8,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.delivery.broadcasts import Broadcast, Conn, add_broadcast, make_due, row, seconds
-from tests.delivery.calls import claim, send
+from tests.delivery.calls import claim, send, send_due
 from tests.functions.calls import refused, value
 
 BERLIN = {"kind": "daily", "send_at": "09:00", "time_zone": "Europe/Berlin"}
@@ -87,7 +87,7 @@ def test_schedule_plans_the_next_turn_and_sending_the_one_after(conn: Conn) -> N
     assert value(conn, "SELECT (%s AT TIME ZONE 'Europe/Berlin')::time::text", first["next_send_time"]) == "09:00:00"
     assert claim(conn) == []
     make_due(conn, broadcast)
-    assert send(conn, *claim(conn), "sent", "sent") == "sent"
+    assert send_due(conn, "sent", "sent") == "sent"
     assert row(conn, broadcast)["next_send_time"] == first["next_send_time"]
 
 
@@ -112,7 +112,7 @@ def test_by_hand_only_is_never_due_until_asked_for(conn: Conn) -> None:
     assert row(conn, broadcast)["next_send_time"] is None
     assert claim(conn) == []
     conn.execute("SELECT broadcast.request_broadcast(%s, %s)", [broadcast.id, broadcast.client])
-    assert send(conn, *claim(conn), "sent", "sent") == "sent"
+    assert send_due(conn, "sent", "sent") == "sent"
     assert row(conn, broadcast)["next_send_time"] is None
     with refused("BM018"):
         conn.execute("SELECT broadcast.skip_broadcast(%s, %s)", [broadcast.id, broadcast.client])
@@ -122,12 +122,12 @@ def test_by_hand_only_is_never_due_until_asked_for(conn: Conn) -> None:
 
 def test_failure_is_tried_again_at_its_time_whatever_the_schedule_becomes(conn: Conn) -> None:
     broadcast = add_broadcast(conn)
-    assert send(conn, *claim(conn), "sent", "kicked") == "failed"
+    assert send_due(conn, "sent", "kicked") == "failed"
     again = row(conn, broadcast)["next_send_time"]
     set_schedule(conn, broadcast, **BERLIN)
     assert row(conn, broadcast)["next_send_time"] == again
     make_due(conn, broadcast)
-    assert send(conn, *claim(conn), "sent", "sent") == "sent"
+    assert send_due(conn, "sent", "sent") == "sent"
     moment = row(conn, broadcast)["next_send_time"]
     assert value(conn, "SELECT (%s AT TIME ZONE 'Europe/Berlin')::time::text", moment) == "09:00:00"
 
@@ -137,7 +137,7 @@ def test_zone_that_a_new_server_does_not_know_keeps_nobody_from_sending(conn: Co
     set_schedule(conn, broadcast, **BERLIN)
     conn.execute("UPDATE broadcast.schedules SET time_zone = 'Europe/Atlantis'")
     make_due(conn, broadcast)
-    assert send(conn, *claim(conn), "sent", "sent") == "sent"
+    assert send_due(conn, "sent", "sent") == "sent"
     assert row(conn, broadcast)["due_in"] == pytest.approx(seconds(hours=24), abs=60)
 
 
