@@ -191,6 +191,12 @@ class BroadcastRateLimited(BroadcastError):
         return int(self.facts()["retry_after_seconds"])
 
 
+class BroadcastWithoutTurns(BroadcastError):
+    """BM018: the broadcast is sent by hand only: it has no next turn."""
+
+    code = "broadcast_without_turns"
+
+
 class OperatorRequired(RuleError):
     """BM015: the user is no operator."""
 
@@ -210,6 +216,7 @@ _OWN_CODES: dict[str, type[RuleError]] = {
     "BM013": BroadcastInProgress,
     "BM014": BroadcastRateLimited,
     "BM015": OperatorRequired,
+    "BM018": BroadcastWithoutTurns,
 }
 
 

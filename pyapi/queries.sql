@@ -294,7 +294,69 @@ FROM broadcast.request_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_i
 SELECT
     b.open_channel_id,
     b.closed_channel_id
-FROM broadcast.reactivate_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
+FROM broadcast.reactivate_broadcast(
+    CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid), CAST(%(at_once)s AS boolean)
+) AS b;
+
+-- name: pause_broadcast
+-- Pauses a broadcast, and gives the ids of its channel.
+SELECT
+    b.open_channel_id,
+    b.closed_channel_id
+FROM broadcast.pause_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
+
+-- name: skip_broadcast
+-- Leaves out a broadcast's next turn, and gives the ids of its channel.
+SELECT
+    b.open_channel_id,
+    b.closed_channel_id
+FROM broadcast.skip_broadcast(CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid)) AS b;
+
+-- name: set_schedule
+-- Changes when a broadcast is sent, and gives the ids of its channel.
+SELECT
+    b.open_channel_id,
+    b.closed_channel_id
+FROM broadcast.set_schedule(
+    CAST(%(broadcast_id)s AS uuid), CAST(%(client_id)s AS uuid), CAST(%(schedule)s AS jsonb)
+) AS b;
+
+-- name: time_zones
+-- The time zones that a form offers.
+SELECT unnest(broadcast.time_zones()) AS time_zone;
+
+-- name: client_deliveries
+-- The deliveries of a client's own broadcast, the newest first. One JSON text.
+SELECT
+    CAST(broadcast.client_deliveries(
+        CAST(%(broadcast_id)s AS uuid),
+        CAST(%(client_id)s AS uuid),
+        CAST(%(outcome)s AS text),
+        CAST(%(before)s AS bigint),
+        CAST(%(max_count)s AS integer)
+    ) AS text);
+
+-- name: last_deliveries
+-- How the last deliveries of these broadcasts ended, the oldest first.
+SELECT
+    d.broadcast_id,
+    d.outcomes
+FROM broadcast.last_deliveries(CAST(%(client_id)s AS uuid), CAST(%(broadcast_ids)s AS uuid [])) AS d;
+
+-- name: client_notices
+-- What a client is to be told and has not put away.
+SELECT
+    n.id,
+    n.noted_at,
+    n.kind,
+    n.message,
+    n.channel,
+    n.path
+FROM broadcast.client_notices(CAST(%(client_id)s AS uuid)) AS n;
+
+-- name: dismiss_notice
+-- Puts a notice away.
+SELECT broadcast.dismiss_notice(CAST(%(notice_id)s AS bigint), CAST(%(client_id)s AS uuid));
 
 -- name: read_broadcast
 -- A client's own broadcast; the database refuses any other.
@@ -307,6 +369,8 @@ SELECT
     b.off_reason,
     b.retry_after_seconds,
     b.is_active,
+    b.schedule,
+    b.next_turn,
     b.next_send_time,
     b.last_sent_time,
     b.last_manual_trigger_time,

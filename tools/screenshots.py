@@ -78,6 +78,7 @@ def take_all(browser: Browser, url: str) -> None:
     page.get_by_label("Open channel id", exact=True).fill("3268562225")
     page.get_by_role("button", name="Register channel").click()
     take(page, None, "register-errors", full_page=False)
+    take(page, CHANNEL, "channel", full_page=False)
     take(page, f"{CHANNEL}/edit", "edit", full_page=False)
     take(page, f"{CHANNEL}/delete", "delete")
     take(page, f"{CHANNEL}/resend", "resend")

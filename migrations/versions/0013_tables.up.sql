@@ -28,11 +28,32 @@ COMMENT ON COLUMN broadcast.switched_off.reason IS
 COMMENT ON COLUMN broadcast.switched_off.switched_off_at IS
 'When it was switched off.';
 
+-- No foreign key: fixtures that truncate the platform's tables would have to name a third.
+CREATE TABLE broadcast.schedules (
+    broadcast_id uuid PRIMARY KEY,
+    send_at time CHECK (send_at < '24:00'),
+    time_zone text,
+    CONSTRAINT schedules_time_has_zone CHECK ((send_at IS NULL) = (time_zone IS NULL))
+);
+
+COMMENT ON TABLE broadcast.schedules IS
+'When a broadcast is sent: every day at a local time, or by hand only. Without a row: a send_interval after the last.';
+COMMENT ON COLUMN broadcast.schedules.broadcast_id IS
+'Which broadcast.';
+COMMENT ON COLUMN broadcast.schedules.send_at IS
+'The local time of each day''s turn; NULL: it is sent by hand only.';
+COMMENT ON COLUMN broadcast.schedules.time_zone IS
+'Whose local time, as pg_timezone_names has it; NULL: it is sent by hand only.';
+COMMENT ON CONSTRAINT schedules_time_has_zone ON broadcast.schedules IS
+'A time is a time somewhere.';
+
 -- No foreign key to broadcast_manager: what was sent stays known when the channel is gone, and a key would be in the
 -- way of fixtures that truncate the two tables.
 CREATE TABLE broadcast.deliveries (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     broadcast_id uuid NOT NULL,
+    cause text NOT NULL DEFAULT 'schedule' CHECK (cause IN ('schedule', 'by_hand')),
+    due_at timestamptz,
     started_at timestamptz NOT NULL DEFAULT now(),
     worker text,
     claimed_at timestamptz,
@@ -40,7 +61,7 @@ CREATE TABLE broadcast.deliveries (
     finished_at timestamptz,
     error_code text,
     error_message text,
-    outcome text CHECK (outcome IN ('sent', 'failed', 'unknown', 'superseded', 'channel_gone')),
+    outcome text CHECK (outcome IN ('sent', 'failed', 'unknown', 'superseded', 'channel_gone', 'skipped')),
     CONSTRAINT deliveries_finished_has_outcome CHECK ((finished_at IS NULL) = (outcome IS NULL)),
     CONSTRAINT deliveries_claim_has_lease CHECK ((worker IS NULL) = (lease_until IS NULL))
 )
@@ -60,8 +81,12 @@ COMMENT ON COLUMN broadcast.deliveries.id IS
 'Counts up: of two deliveries of a broadcast the larger is the later.';
 COMMENT ON COLUMN broadcast.deliveries.broadcast_id IS
 'Which broadcast; no foreign key, since what was sent stays known when the channel is gone.';
+COMMENT ON COLUMN broadcast.deliveries.cause IS
+'schedule: its turn had come; by_hand: somebody asked for it.';
+COMMENT ON COLUMN broadcast.deliveries.due_at IS
+'The turn that it is for.';
 COMMENT ON COLUMN broadcast.deliveries.started_at IS
-'When it was claimed for the first time.';
+'When it was claimed for the first time, or skipped.';
 COMMENT ON COLUMN broadcast.deliveries.claimed_at IS
 'When it was claimed the last time.';
 COMMENT ON COLUMN broadcast.deliveries.lease_until IS
@@ -70,12 +95,12 @@ COMMENT ON COLUMN broadcast.deliveries.finished_at IS
 'When it ended; NULL while it may go on.';
 COMMENT ON COLUMN broadcast.deliveries.error_code IS
 'database_error where the database did not let it be sent, the last time that it was tried, not_claimable where it did '
-'not even let it be claimed, not_advertisable where the '
-'channel lacked what a message needs; NULL as a rule.';
+'not even let it be claimed, not_advertisable where the channel lacked what a message needs, too_late or '
+'skipped_by_owner of what was skipped; NULL as a rule.';
 COMMENT ON COLUMN broadcast.deliveries.error_message IS
-'What the database said then, or what the channel lacked.';
+'What the database said then, what the channel lacked, or why it was skipped.';
 COMMENT ON COLUMN broadcast.deliveries.outcome IS
-'How it ended: sent, failed, unknown, superseded (by a manual trigger) or channel_gone.';
+'How it ended: sent, failed, unknown, superseded (by a manual trigger), channel_gone or skipped.';
 COMMENT ON CONSTRAINT deliveries_finished_has_outcome ON broadcast.deliveries IS
 'What has ended has an outcome, and nothing else has.';
 COMMENT ON CONSTRAINT deliveries_claim_has_lease ON broadcast.deliveries IS
@@ -140,6 +165,38 @@ COMMENT ON CONSTRAINT delivery_parts_decided_has_moment ON broadcast.delivery_pa
 'Whatever is not intended any more has its moment.';
 COMMENT ON INDEX broadcast.delivery_parts_chat_id_idx IS
 'Finds the last message to a chat, for Telegram''s limit of one a second.';
+
+CREATE TABLE broadcast.notices (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    noted_at timestamptz NOT NULL DEFAULT now(),
+    client_id uuid NOT NULL,
+    broadcast_id uuid NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('failed', 'switched_off', 'recovered')),
+    message text,
+    dismissed_at timestamptz
+);
+
+CREATE INDEX notices_broadcast_id_idx ON broadcast.notices (broadcast_id, id);
+
+COMMENT ON TABLE broadcast.notices IS
+'What an owner is told of: the first failure, the switching off and the recovery of a broadcast. An outbox: another '
+'service may read it by id and send mail.';
+COMMENT ON COLUMN broadcast.notices.id IS
+'Counts up: who has read up to one reads on from there.';
+COMMENT ON COLUMN broadcast.notices.noted_at IS
+'When it happened.';
+COMMENT ON COLUMN broadcast.notices.client_id IS
+'Whom it is for.';
+COMMENT ON COLUMN broadcast.notices.broadcast_id IS
+'Of which broadcast it tells; no foreign key, since channels come and go.';
+COMMENT ON COLUMN broadcast.notices.kind IS
+'failed: the first failure of a row; switched_off: the last one that was allowed; recovered: sent again after either.';
+COMMENT ON COLUMN broadcast.notices.message IS
+'What went wrong and what to do, in words; NULL of a recovery.';
+COMMENT ON COLUMN broadcast.notices.dismissed_at IS
+'When the owner put it away on the page; NULL while it is shown. Another service keeps its own place.';
+COMMENT ON INDEX broadcast.notices_broadcast_id_idx IS
+'Finds the last notice of a broadcast.';
 
 CREATE TABLE broadcast.bot_slot (
     is_only_row boolean PRIMARY KEY DEFAULT TRUE CHECK (is_only_row),

@@ -53,6 +53,10 @@ AS $$
     SET is_active = FALSE,
         updated_at = now()
     WHERE b.id = switch_off.broadcast_id AND b.is_active IS NOT FALSE;
+    -- What was to be tried again is not, a day later perhaps, sent as half of a broadcast.
+    UPDATE broadcast.deliveries AS d
+    SET finished_at = now(), outcome = 'failed'
+    WHERE d.broadcast_id = switch_off.broadcast_id AND d.finished_at IS NULL AND d.worker IS NULL;
 $$;
 
 COMMENT ON FUNCTION broadcast.switch_off(uuid, text) IS
@@ -112,6 +116,29 @@ COMMENT ON FUNCTION broadcast.retry_after_seconds(public.broadcast_manager) IS
 'Seconds until the broadcast may be triggered by hand again; 0 when it may now.';
 REVOKE ALL ON FUNCTION broadcast.retry_after_seconds(public.broadcast_manager) FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.schedule_of(broadcast_id uuid)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+    SELECT coalesce(
+        (
+            SELECT jsonb_build_object(
+                'kind', CASE WHEN s.send_at IS NULL THEN 'by_hand' ELSE 'daily' END,
+                'send_at', to_char(s.send_at, 'HH24:MI'),
+                'time_zone', s.time_zone
+            )
+            FROM broadcast.schedules AS s
+            WHERE s.broadcast_id = schedule_of.broadcast_id
+        ),
+        '{"kind": "interval", "send_at": null, "time_zone": null}'
+    );
+$$;
+
+COMMENT ON FUNCTION broadcast.schedule_of(uuid) IS
+'When a broadcast is sent, as store_schedule() takes it.';
+REVOKE ALL ON FUNCTION broadcast.schedule_of(uuid) FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.client_broadcast(broadcast_id uuid, client_id uuid)
 RETURNS TABLE (
     open_channel_id text,
@@ -121,6 +148,8 @@ RETURNS TABLE (
     off_reason text,
     retry_after_seconds integer,
     is_active boolean,
+    schedule jsonb,
+    next_turn timestamptz,
     next_send_time timestamptz,
     last_sent_time timestamptz,
     last_manual_trigger_time timestamptz,
@@ -147,6 +176,11 @@ BEGIN
         broadcast.off_reason(b),
         coalesce(broadcast.retry_after_seconds(b), 0),
         b.is_active,
+        broadcast.schedule_of(b.id),
+        broadcast.finite(CASE
+            WHEN b.is_active THEN b.next_send_time
+            ELSE broadcast.next_turn(b.id, b.next_send_time, now())
+        END),
         broadcast.finite(b.next_send_time),
         broadcast.finite(b.last_sent_time),
         broadcast.finite(b.last_manual_trigger_time),
@@ -169,6 +203,89 @@ COMMENT ON FUNCTION broadcast.client_broadcast(uuid, uuid) IS
 'How a client''s own broadcast stands; refused for any other.';
 REVOKE ALL ON FUNCTION broadcast.client_broadcast(uuid, uuid) FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.own_broadcast(broadcast_id uuid, client_id uuid)
+RETURNS public.broadcast_manager
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+DECLARE
+    stored public.broadcast_manager;
+BEGIN
+    SELECT b.* INTO stored FROM public.broadcast_manager AS b
+    WHERE b.id = own_broadcast.broadcast_id AND b.client_id = own_broadcast.client_id
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM broadcast.refuse_broadcast(own_broadcast.broadcast_id);
+    END IF;
+    RETURN stored;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.own_broadcast(uuid, uuid) IS
+'A client''s own broadcast, locked: of two calls the second one sees what the first has done; refused for any other.';
+REVOKE ALL ON FUNCTION broadcast.own_broadcast(uuid, uuid) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.is_being_sent(b public.broadcast_manager)
+RETURNS boolean
+LANGUAGE sql STABLE STRICT
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+    SELECT coalesce(b.broadcast_status = 'in_progress', FALSE) OR EXISTS (
+        -- Whatever another program has made of the row meanwhile.
+        SELECT FROM broadcast.deliveries AS d
+        WHERE d.broadcast_id = b.id AND d.finished_at IS NULL AND d.worker IS NOT NULL
+    );
+$$;
+
+COMMENT ON FUNCTION broadcast.is_being_sent(public.broadcast_manager) IS
+'Whether a worker, or another program, is sending the broadcast now.';
+REVOKE ALL ON FUNCTION broadcast.is_being_sent(public.broadcast_manager) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.next_turn(broadcast_id uuid, turn timestamptz, after timestamptz)
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+-- A day of send_interval has 24 hours.
+SET timezone = 'UTC'
+AS $$
+DECLARE
+    schedule broadcast.schedules;
+    send_interval constant interval := (SELECT s.send_interval FROM broadcast.settings AS s);
+    seconds constant double precision := extract(EPOCH FROM send_interval);
+BEGIN
+    SELECT s.* INTO schedule FROM broadcast.schedules AS s WHERE s.broadcast_id = next_turn.broadcast_id;
+    IF FOUND THEN
+        BEGIN
+            -- One turn for each local date, whatever the clock does on it. A time that does not exist is taken by the
+            -- clock before the change, so it comes an hour later; of one that exists twice it is the second.
+            RETURN (
+                SELECT min(t.moment)
+                FROM generate_series(-1, 2) AS d (days)
+                CROSS JOIN LATERAL (
+                    SELECT (
+                        (after AT TIME ZONE schedule.time_zone)::date + d.days + schedule.send_at
+                    ) AT TIME ZONE schedule.time_zone
+                ) AS t (moment)
+                WHERE t.moment > after
+            );
+        EXCEPTION
+            -- A zone that this server does not know, after a move to another one: it is sent as without a schedule.
+            WHEN invalid_parameter_value THEN NULL;
+        END;
+    END IF;
+    IF turn IS NULL OR NOT isfinite(turn) OR turn = after THEN
+        RETURN after + send_interval;
+    END IF;
+    -- The turns keep their rhythm, however many of them were missed.
+    RETURN turn + make_interval(secs => seconds * (floor(extract(EPOCH FROM after - turn) / seconds) + 1));
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.next_turn(uuid, timestamptz, timestamptz) IS
+'A broadcast''s first turn after this moment, by its schedule; where it has none, whole send_intervals after the turn '
+'given. NULL: it is sent by hand only.';
+REVOKE ALL ON FUNCTION broadcast.next_turn(uuid, timestamptz, timestamptz) FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.request_broadcast(broadcast_id uuid, client_id uuid)
 RETURNS TABLE (open_channel_id text, closed_channel_id text)
 LANGUAGE plpgsql SECURITY DEFINER
@@ -180,16 +297,8 @@ DECLARE
     wait integer;
 BEGIN
     -- The row is locked from here on: of two clicks the second one sees what the first has done.
-    SELECT b.* INTO stored FROM public.broadcast_manager AS b
-    WHERE b.id = request_broadcast.broadcast_id AND b.client_id = request_broadcast.client_id
-    FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        PERFORM broadcast.refuse_broadcast(request_broadcast.broadcast_id);
-    ELSIF stored.broadcast_status = 'in_progress' OR EXISTS (
-        -- Whatever another program has made of the row meanwhile.
-        SELECT FROM broadcast.deliveries AS d
-        WHERE d.broadcast_id = stored.id AND d.finished_at IS NULL AND d.worker IS NOT NULL
-    ) THEN
+    stored := broadcast.own_broadcast(request_broadcast.broadcast_id, request_broadcast.client_id);
+    IF broadcast.is_being_sent(stored) THEN
         RAISE EXCEPTION 'broadcast % is being sent', stored.id USING ERRCODE = 'BM013';
     ELSIF stored.is_active IS NOT TRUE THEN
         RAISE EXCEPTION 'broadcast % is switched off', stored.id
@@ -220,30 +329,351 @@ COMMENT ON FUNCTION broadcast.request_broadcast(uuid, uuid) IS
 'Makes a client''s broadcast due now, wakes the workers and gives its pair; refused when off, being sent or too soon.';
 REVOKE ALL ON FUNCTION broadcast.request_broadcast(uuid, uuid) FROM public;
 
-CREATE OR REPLACE FUNCTION broadcast.reactivate_broadcast(broadcast_id uuid, client_id uuid)
+CREATE OR REPLACE FUNCTION broadcast.reactivate_broadcast(
+    broadcast_id uuid, client_id uuid, at_once boolean DEFAULT FALSE
+)
+RETURNS TABLE (open_channel_id text, closed_channel_id text)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+SET timezone = 'UTC'
+AS $$
+#variable_conflict use_column
+DECLARE
+    stored constant public.broadcast_manager :=
+        broadcast.own_broadcast(reactivate_broadcast.broadcast_id, reactivate_broadcast.client_id);
+BEGIN
+    IF stored.is_active IS NOT TRUE THEN
+        -- Another program may have switched it off between two attempts.
+        UPDATE broadcast.deliveries AS d
+        SET finished_at = now(), outcome = 'failed'
+        WHERE d.broadcast_id = stored.id AND d.finished_at IS NULL AND d.worker IS NULL;
+    END IF;
+    UPDATE public.broadcast_manager AS b
+    SET is_active = true,
+        consecutive_failures = 0,
+        -- What is being sent plans its next turn when it ends.
+        next_send_time = CASE
+            WHEN stored.is_active OR broadcast.is_being_sent(stored) THEN b.next_send_time
+            ELSE broadcast.next_turn(b.id, b.next_send_time, now())
+        END,
+        updated_at = now()
+    WHERE b.id = stored.id;
+    DELETE FROM broadcast.switched_off AS s WHERE s.broadcast_id = stored.id;
+    IF reactivate_broadcast.at_once THEN
+        RETURN QUERY SELECT r.open_channel_id, r.closed_channel_id
+        FROM broadcast.request_broadcast(stored.id, stored.client_id) AS r;
+    ELSE
+        RETURN QUERY SELECT stored.open_channel_id::text, stored.closed_channel_id::text;
+    END IF;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid, boolean) IS
+'Switches a client''s broadcast on again, forgets its failures in a row and gives its pair. It takes its next turn: '
+'what was overdue is not sent. At once: it is triggered by hand besides.';
+REVOKE ALL ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid, boolean) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.pause_broadcast(broadcast_id uuid, client_id uuid)
 RETURNS TABLE (open_channel_id text, closed_channel_id text)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    stored constant public.broadcast_manager :=
+        broadcast.own_broadcast(pause_broadcast.broadcast_id, pause_broadcast.client_id);
 BEGIN
-    RETURN QUERY
-    UPDATE public.broadcast_manager AS b
-    SET is_active = true,
-        consecutive_failures = 0,
-        updated_at = now()
-    WHERE b.id = reactivate_broadcast.broadcast_id AND b.client_id = reactivate_broadcast.client_id
-    RETURNING b.open_channel_id::text, b.closed_channel_id::text;
-    IF NOT FOUND THEN
-        PERFORM broadcast.refuse_broadcast(reactivate_broadcast.broadcast_id);
+    -- What is off already keeps its reason.
+    IF stored.is_active THEN
+        PERFORM broadcast.switch_off(stored.id, 'owner');
     END IF;
-    DELETE FROM broadcast.switched_off AS s WHERE s.broadcast_id = reactivate_broadcast.broadcast_id;
+    RETURN QUERY SELECT stored.open_channel_id::text, stored.closed_channel_id::text;
 END;
 $$;
 
-COMMENT ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid) IS
-'Switches a client''s broadcast on again, forgets its failures in a row and gives its pair; it goes out if overdue.';
-REVOKE ALL ON FUNCTION broadcast.reactivate_broadcast(uuid, uuid) FROM public;
+COMMENT ON FUNCTION broadcast.pause_broadcast(uuid, uuid) IS
+'Pauses a client''s broadcast and gives its pair; what is being sent is finished, and nothing after it is sent.';
+REVOKE ALL ON FUNCTION broadcast.pause_broadcast(uuid, uuid) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.skip_turn(b public.broadcast_manager, code text, message text)
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+SET timezone = 'UTC'
+AS $$
+    WITH ended AS (
+        UPDATE broadcast.deliveries AS d
+        SET finished_at = now(), outcome = 'skipped', error_code = skip_turn.code, error_message = skip_turn.message
+        WHERE d.broadcast_id = b.id AND d.finished_at IS NULL AND d.worker IS NULL
+        RETURNING d.id
+    )
+    INSERT INTO broadcast.deliveries (broadcast_id, due_at, finished_at, outcome, error_code, error_message)
+    SELECT b.id, broadcast.finite(b.next_send_time), now(), 'skipped', skip_turn.code, skip_turn.message
+    WHERE NOT EXISTS (SELECT FROM ended);
+    UPDATE public.broadcast_manager AS m
+    SET broadcast_status = 'pending',
+        next_send_time = broadcast.next_turn(b.id, b.next_send_time, greatest(b.next_send_time, now())),
+        updated_at = now()
+    WHERE m.id = b.id;
+$$;
+
+COMMENT ON FUNCTION broadcast.skip_turn(public.broadcast_manager, text, text) IS
+'Leaves out a turn of a broadcast that the caller has locked: says so in its history, and plans the next one.';
+REVOKE ALL ON FUNCTION broadcast.skip_turn(public.broadcast_manager, text, text) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.skip_broadcast(broadcast_id uuid, client_id uuid)
+RETURNS TABLE (open_channel_id text, closed_channel_id text)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    stored constant public.broadcast_manager :=
+        broadcast.own_broadcast(skip_broadcast.broadcast_id, skip_broadcast.client_id);
+BEGIN
+    IF broadcast.is_being_sent(stored) THEN
+        RAISE EXCEPTION 'broadcast % is being sent', stored.id USING ERRCODE = 'BM013';
+    ELSIF stored.is_active IS NOT TRUE THEN
+        RAISE EXCEPTION 'broadcast % is switched off', stored.id
+        USING ERRCODE = 'BM012', HINT = 'Switch it on again: reactivate_broadcast().';
+    ELSIF stored.next_send_time IS NULL OR NOT isfinite(stored.next_send_time) THEN
+        RAISE EXCEPTION 'broadcast % has no next turn', stored.id
+        USING ERRCODE = 'BM018', HINT = 'It is sent by hand only: set_schedule() gives it turns.';
+    END IF;
+    PERFORM broadcast.skip_turn(stored, 'skipped_by_owner', 'You had it left out.');
+    RETURN QUERY SELECT stored.open_channel_id::text, stored.closed_channel_id::text;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.skip_broadcast(uuid, uuid) IS
+'Leaves out the next turn of a client''s broadcast and gives its pair; refused when off, being sent or by hand only.';
+REVOKE ALL ON FUNCTION broadcast.skip_broadcast(uuid, uuid) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.store_schedule(broadcast_id uuid, schedule jsonb)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+DECLARE
+    kind constant text := schedule ->> 'kind';
+    send_at constant text := schedule ->> 'send_at';
+    time_zone constant text := schedule ->> 'time_zone';
+    problems jsonb := '{}';
+BEGIN
+    IF kind IS NULL OR kind NOT IN ('interval', 'daily', 'by_hand') THEN
+        problems := '{"schedule": "must be interval, daily or by_hand"}';
+    ELSIF kind = 'daily' THEN
+        IF coalesce(send_at, '') !~ '^([01][0-9]|2[0-3]):[0-5][0-9]$' THEN
+            problems := '{"send_at": "must be a time such as 09:00"}';
+        END IF;
+        -- AT TIME ZONE takes more than these: abbreviations that know no summer time, and rules of one's own.
+        IF NOT EXISTS (SELECT FROM pg_timezone_names AS z WHERE z.name = time_zone) THEN
+            problems := problems || '{"time_zone": "must be a time zone such as Europe/Berlin"}';
+        END IF;
+    END IF;
+    IF problems <> '{}' THEN
+        RAISE EXCEPTION 'the schedule is not valid'
+        USING ERRCODE = 'BM006', DETAIL = problems::text, HINT = 'The detail names each field with what it must be.';
+    END IF;
+    IF kind = 'interval' THEN
+        DELETE FROM broadcast.schedules AS s WHERE s.broadcast_id = store_schedule.broadcast_id;
+    ELSE
+        INSERT INTO broadcast.schedules AS s (broadcast_id, send_at, time_zone)
+        VALUES (
+            store_schedule.broadcast_id,
+            CASE kind WHEN 'daily' THEN send_at::time END,
+            CASE kind WHEN 'daily' THEN time_zone END
+        )
+        ON CONFLICT ON CONSTRAINT schedules_pkey
+        DO UPDATE SET send_at = excluded.send_at, time_zone = excluded.time_zone;
+    END IF;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.store_schedule(uuid, jsonb) IS
+'Stores a schedule: kind is interval, daily (with send_at and time_zone) or by_hand; BM006 names what is wrong.';
+REVOKE ALL ON FUNCTION broadcast.store_schedule(uuid, jsonb) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.set_schedule(broadcast_id uuid, client_id uuid, schedule jsonb)
+RETURNS TABLE (open_channel_id text, closed_channel_id text)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+SET timezone = 'UTC'
+AS $$
+#variable_conflict use_column
+DECLARE
+    stored constant public.broadcast_manager :=
+        broadcast.own_broadcast(set_schedule.broadcast_id, set_schedule.client_id);
+BEGIN
+    PERFORM broadcast.store_schedule(stored.id, set_schedule.schedule);
+    -- What is being sent, is to be tried again, or was asked for by hand stays: its end plans the next turn.
+    UPDATE public.broadcast_manager AS b
+    SET next_send_time = broadcast.next_turn(b.id, b.last_sent_time, now()),
+        updated_at = now()
+    WHERE b.id = stored.id
+        AND b.broadcast_status IS DISTINCT FROM 'in_progress'
+        AND NOT coalesce(b.last_manual_trigger_time >= b.next_send_time, FALSE)
+        AND NOT EXISTS (
+            SELECT FROM broadcast.deliveries AS d WHERE d.broadcast_id = b.id AND d.finished_at IS NULL
+        );
+    RETURN QUERY SELECT stored.open_channel_id::text, stored.closed_channel_id::text;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.set_schedule(uuid, uuid, jsonb) IS
+'Changes when a client''s broadcast is sent, plans its next turn by it and gives its pair; see store_schedule().';
+REVOKE ALL ON FUNCTION broadcast.set_schedule(uuid, uuid, jsonb) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.time_zones()
+RETURNS text []
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(z.name ORDER BY z.name)
+    FROM pg_timezone_names AS z
+    WHERE z.name = 'UTC' OR z.name ~ '^(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific)/';
+$$;
+
+COMMENT ON FUNCTION broadcast.time_zones() IS
+'The time zones that a form offers; store_schedule() takes every one that this server knows.';
+REVOKE ALL ON FUNCTION broadcast.time_zones() FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.client_deliveries(
+    broadcast_id uuid,
+    client_id uuid,
+    outcome text DEFAULT NULL,
+    before bigint DEFAULT NULL,
+    max_count integer DEFAULT 30
+)
+RETURNS json
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+SET timezone = 'UTC'
+-- Use the keys even while the statistics still say that the history is empty.
+SET enable_seqscan = off
+-- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
+SET jit = off
+AS $$
+BEGIN
+    PERFORM FROM public.broadcast_manager AS b
+    WHERE b.id = client_deliveries.broadcast_id AND b.client_id = client_deliveries.client_id;
+    IF NOT FOUND THEN
+        PERFORM broadcast.refuse_broadcast(client_deliveries.broadcast_id);
+    END IF;
+    RETURN (
+        SELECT coalesce(json_agg(to_json(listed) ORDER BY listed.id DESC), '[]')
+        FROM (
+            SELECT
+                d.id,
+                d.cause,
+                d.due_at,
+                d.started_at,
+                d.finished_at,
+                coalesce(d.outcome, CASE WHEN d.worker IS NULL THEN 'waiting' ELSE 'sending' END) AS outcome,
+                d.error_code,
+                d.error_message,
+                (
+                    SELECT coalesce(json_agg(to_json(p) ORDER BY p.part DESC), '[]')
+                    FROM (
+                        -- The last attempt of each part tells how it ended.
+                        SELECT DISTINCT ON (a.part)
+                            a.part, a.attempt AS attempts, a.state, a.chat_id, a.message_id, a.decided_at,
+                            a.deleted_at, a.error_code, a.error_message
+                        FROM broadcast.delivery_parts AS a
+                        WHERE a.delivery_id = d.id
+                        ORDER BY a.part, a.attempt DESC
+                    ) AS p
+                ) AS parts
+            FROM broadcast.deliveries AS d
+            WHERE d.broadcast_id = client_deliveries.broadcast_id
+                AND (client_deliveries.before IS NULL OR d.id < client_deliveries.before)
+                AND (
+                    client_deliveries.outcome IS NULL
+                    OR coalesce(d.outcome, CASE WHEN d.worker IS NULL THEN 'waiting' ELSE 'sending' END)
+                    = client_deliveries.outcome
+                )
+            ORDER BY d.id DESC
+            LIMIT greatest(1, least(client_deliveries.max_count, 100))
+        ) AS listed
+    );
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.client_deliveries(uuid, uuid, text, bigint, integer) IS
+'The deliveries of a client''s own broadcast with their parts, the newest first, as JSON: of one outcome or of all, '
+'those before the id given. One that has not ended is sending, or waiting for its next attempt.';
+REVOKE ALL ON FUNCTION broadcast.client_deliveries(uuid, uuid, text, bigint, integer) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.last_deliveries(client_id uuid, broadcast_ids uuid [])
+RETURNS TABLE (broadcast_id uuid, outcomes text [])
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+-- Use the keys even while the statistics still say that the history is empty.
+SET enable_seqscan = off
+-- Before PostgreSQL 18 the line above makes one-row tables look expensive enough to compile for.
+SET jit = off
+AS $$
+    SELECT b.id, last.outcomes
+    FROM public.broadcast_manager AS b
+    CROSS JOIN LATERAL (
+        SELECT array_agg(coalesce(d.outcome, 'waiting') ORDER BY d.id) AS outcomes
+        FROM (
+            SELECT newest.id, newest.outcome
+            FROM broadcast.deliveries AS newest
+            WHERE newest.broadcast_id = b.id
+            ORDER BY newest.id DESC
+            LIMIT 30
+        ) AS d
+    ) AS last
+    WHERE b.id = ANY (last_deliveries.broadcast_ids)
+        AND b.client_id = last_deliveries.client_id AND last.outcomes IS NOT NULL;
+$$;
+
+COMMENT ON FUNCTION broadcast.last_deliveries(uuid, uuid []) IS
+'How the last 30 deliveries of each of these broadcasts of a client ended, the oldest first.';
+REVOKE ALL ON FUNCTION broadcast.last_deliveries(uuid, uuid []) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.client_notices(client_id uuid)
+RETURNS TABLE (id bigint, noted_at timestamptz, kind text, message text, broadcast_id uuid, channel text, path text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+    SELECT
+        n.id, n.noted_at, n.kind, n.message, b.id,
+        coalesce(c.open_channel_title::text, c.open_channel_id::text),
+        concat('/channels/', c.open_channel_id, '/', c.closed_channel_id)
+    FROM public.broadcast_manager AS b
+    INNER JOIN public.main_clients_database AS c
+        ON b.open_channel_id = c.open_channel_id AND b.closed_channel_id = c.closed_channel_id
+    CROSS JOIN LATERAL (
+        -- The last one counts: what is well again does not need the failure beside it.
+        SELECT last.* FROM broadcast.notices AS last WHERE last.broadcast_id = b.id ORDER BY last.id DESC LIMIT 1
+    ) AS n
+    WHERE b.client_id = client_notices.client_id AND n.client_id = b.client_id AND n.dismissed_at IS NULL
+    ORDER BY n.id DESC
+    LIMIT 20;
+$$;
+
+COMMENT ON FUNCTION broadcast.client_notices(uuid) IS
+'What a client is to be told of its broadcasts and has not put away: the last notice of each, the newest first.';
+REVOKE ALL ON FUNCTION broadcast.client_notices(uuid) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.dismiss_notice(notice_id bigint, client_id uuid)
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+    UPDATE broadcast.notices AS n
+    SET dismissed_at = now()
+    FROM broadcast.notices AS meant
+    WHERE meant.id = dismiss_notice.notice_id AND meant.client_id = dismiss_notice.client_id
+        AND n.broadcast_id = meant.broadcast_id AND n.client_id = meant.client_id AND n.id <= meant.id
+        AND n.dismissed_at IS NULL;
+$$;
+
+COMMENT ON FUNCTION broadcast.dismiss_notice(bigint, uuid) IS
+'Puts a client''s notice away, and the earlier ones of its broadcast.';
+REVOKE ALL ON FUNCTION broadcast.dismiss_notice(bigint, uuid) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.sending()
 RETURNS TABLE (is_on boolean, note text, under_way bigint)
@@ -334,13 +764,81 @@ COMMENT ON FUNCTION broadcast.ends_delivery(text) IS
 'Whether nothing more is sent after this error: it is not the channel''s fault, so it is tried again without counting.';
 REVOKE ALL ON FUNCTION broadcast.ends_delivery(text) FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.is_late(b public.broadcast_manager)
+RETURNS boolean
+LANGUAGE sql STABLE STRICT
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+    SELECT
+        b.next_send_time < now() - s.max_lateness
+        AND isfinite(b.next_send_time)
+        -- Who asked for it by hand still wants it.
+        AND coalesce(b.last_manual_trigger_time < b.next_send_time, TRUE)
+        AND NOT EXISTS (
+            SELECT FROM broadcast.deliveries AS d
+            WHERE d.broadcast_id = b.id AND d.finished_at IS NULL AND d.cause = 'by_hand'
+        )
+    FROM broadcast.settings AS s;
+$$;
+
+COMMENT ON FUNCTION broadcast.is_late(public.broadcast_manager) IS
+'Whether a broadcast was due so long ago that it is skipped; never what was asked for by hand.';
+REVOKE ALL ON FUNCTION broadcast.is_late(public.broadcast_manager) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.skip_late_broadcasts()
+RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+DECLARE
+    late public.broadcast_manager;
+    skipped integer := 0;
+BEGIN
+    FOR late IN
+        SELECT b.* FROM public.broadcast_manager AS b
+        WHERE b.is_active
+            AND b.broadcast_status IN ('pending', 'completed', 'failed')
+            AND b.next_send_time < now() - (SELECT s.max_lateness FROM broadcast.settings AS s WHERE s.sending)
+            AND broadcast.is_late(b)
+            AND NOT EXISTS (
+                SELECT FROM broadcast.deliveries AS d
+                WHERE d.broadcast_id = b.id AND d.finished_at IS NULL AND d.worker IS NOT NULL
+            )
+        FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        BEGIN
+            PERFORM broadcast.skip_turn(
+                late, 'too_late', 'It could not be sent in time, so it was left out: it goes out at its next turn.'
+            );
+            skipped := skipped + 1;
+        EXCEPTION
+            -- These pass by themselves.
+            WHEN transaction_rollback OR lock_not_available OR insufficient_resources OR operator_intervention THEN
+                RAISE;
+            -- One broadcast whose row cannot be written must not stop the others.
+            WHEN OTHERS THEN
+                RAISE WARNING 'the late broadcast % can not be skipped: %', late.id, SQLERRM;
+        END;
+    END LOOP;
+    RETURN skipped;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.skip_late_broadcasts() IS
+'Leaves out what was due longer ago than max_lateness; claim_due_broadcasts() calls it.';
+REVOKE ALL ON FUNCTION broadcast.skip_late_broadcasts() FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.claim_due_broadcasts(worker text, max_count integer)
 RETURNS TABLE (delivery_id bigint, broadcast_id uuid, client_id uuid)
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
+    SELECT broadcast.skip_late_broadcasts();
     WITH due AS (
-        SELECT b.id
+        SELECT
+            b.id,
+            broadcast.finite(b.next_send_time) AS due_at,
+            CASE WHEN b.last_manual_trigger_time >= b.next_send_time THEN 'by_hand' ELSE 'schedule' END AS cause
         FROM public.broadcast_manager AS b
         WHERE b.is_active
             AND b.next_send_time <= now()
@@ -370,6 +868,7 @@ AS $$
                         OR (d.error_code = 'not_claimable' AND d.claimed_at > now() - s.retry_pause)
                     )
             )
+            AND broadcast.is_late(b) IS NOT TRUE
             AND (SELECT s.sending FROM broadcast.settings AS s)
             -- While Telegram makes the bot wait, nothing is claimed.
             AND (SELECT s.next_slot FROM broadcast.bot_slot AS s) <= now() + interval '5 seconds'
@@ -382,10 +881,12 @@ AS $$
             updated_at = now()
         FROM due AS d
         WHERE b.id = d.id
-        RETURNING b.id, b.client_id
+        RETURNING b.id, b.client_id, d.due_at, d.cause
     ), taken AS (
-        INSERT INTO broadcast.deliveries AS d (broadcast_id, worker, claimed_at, lease_until)
-        SELECT c.id, claim_due_broadcasts.worker, clock_timestamp(), clock_timestamp() + s.claim_lease
+        INSERT INTO broadcast.deliveries AS d (broadcast_id, cause, due_at, worker, claimed_at, lease_until)
+        SELECT
+            c.id, c.cause, c.due_at,
+            claim_due_broadcasts.worker, clock_timestamp(), clock_timestamp() + s.claim_lease
         FROM claimed AS c
         CROSS JOIN broadcast.settings AS s
         -- A delivery that failed in part goes on where it stopped.
@@ -690,6 +1191,29 @@ COMMENT ON FUNCTION broadcast.record_part(bigint, text, integer, text, bigint, t
 'Records a part''s outcome: sent with its message id, failed with the reason, or unknown; retry_after holds all back.';
 REVOKE ALL ON FUNCTION broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval) FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.note_result(b public.broadcast_manager, result text)
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+    INSERT INTO broadcast.notices (client_id, broadcast_id, kind, message)
+    SELECT
+        b.client_id, b.id,
+        CASE note_result.result WHEN 'sent' THEN 'recovered' ELSE note_result.result END,
+        b.last_error_message
+    WHERE note_result.result = 'switched_off'
+        OR (note_result.result = 'failed' AND b.consecutive_failures = 1)
+        OR (
+            note_result.result = 'sent' AND (
+                SELECT n.kind FROM broadcast.notices AS n WHERE n.broadcast_id = b.id ORDER BY n.id DESC LIMIT 1
+            ) <> 'recovered'
+        );
+$$;
+
+COMMENT ON FUNCTION broadcast.note_result(public.broadcast_manager, text) IS
+'Tells the owner of a first failure, of switching off and of recovery, in the transaction that decides it.';
+REVOKE ALL ON FUNCTION broadcast.note_result(public.broadcast_manager, text) FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.finish_broadcast(delivery_id bigint, worker text)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
@@ -759,7 +1283,7 @@ BEGIN
         stored.total_broadcasts := coalesce(stored.total_broadcasts, 0) + 1;
         stored.last_sent_time := now();
         -- A message that may have been sent is not repeated before its next turn.
-        stored.next_send_time := now() + settings.send_interval;
+        stored.next_send_time := broadcast.next_turn(stored.id, now(), now());
         IF unknown = 0 THEN
             stored.broadcast_status := 'completed';
             stored.successful_broadcasts := coalesce(stored.successful_broadcasts, 0) + 1;
@@ -840,6 +1364,7 @@ BEGIN
         last_closed_message_sent_at = stored.last_closed_message_sent_at,
         updated_at = now()
     WHERE b.id = stored.id;
+    PERFORM broadcast.note_result(stored, result);
     IF result = 'switched_off' THEN
         PERFORM broadcast.switch_off(stored.id, 'failures');
     END IF;
@@ -888,7 +1413,7 @@ BEGIN
         -- The owner can mend it and need not wait then, with a manual trigger.
         code := 'not_advertisable';
         message := format('This channel can not be advertised: %s.', problem);
-        again := now() + (SELECT s.send_interval FROM broadcast.settings AS s);
+        again := broadcast.next_turn(delivery.broadcast_id, now(), now());
     END IF;
     UPDATE broadcast.deliveries AS d
     SET worker = NULL,
@@ -1104,6 +1629,11 @@ AS $$
         SELECT FROM public.broadcast_manager AS b
         WHERE b.id = s.broadcast_id AND b.is_active IS NOT TRUE
     );
+    DELETE FROM broadcast.schedules AS s
+    WHERE NOT EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = s.broadcast_id);
+    DELETE FROM broadcast.notices AS n
+    USING broadcast.settings AS s
+    WHERE n.noted_at < now() - s.history_kept;
     WITH forgotten AS (
         DELETE FROM broadcast.deliveries AS d
         USING broadcast.settings AS s
@@ -1120,7 +1650,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION broadcast.forget_old_deliveries() IS
-'Deletes finished deliveries older than the settings keep them, except those whose messages are still to be replaced.';
+'Deletes finished deliveries and notices older than the settings keep them, except deliveries whose messages are still '
+'to be replaced.';
 REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.channel_problem(c public.main_clients_database)
@@ -1452,14 +1983,45 @@ COMMENT ON FUNCTION broadcast.own_channel(uuid, text, text) IS
 'The closed channel id of the client''s one channel with this open id, and this closed id where one is given.';
 REVOKE ALL ON FUNCTION broadcast.own_channel(uuid, text, text) FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.moment_of(first_send text)
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $$
+DECLARE
+    moment timestamptz;
+BEGIN
+    BEGIN
+        -- PostgreSQL knows more: tomorrow, infinity.
+        moment := CASE WHEN first_send ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]' THEN broadcast.finite(first_send::timestamptz) END;
+    EXCEPTION WHEN data_exception THEN NULL;
+    END;
+    IF moment IS NULL THEN
+        RAISE EXCEPTION 'the moment of the first send is not valid'
+        USING ERRCODE = 'BM006',
+            DETAIL = '{"first_send": "must be next_turn or a moment such as 2026-12-01T09:00:00Z"}';
+    END IF;
+    RETURN moment;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.moment_of(text) IS
+'The moment that register_channel() is given for the first send, in UTC where it names no zone; BM006 if it is none.';
+REVOKE ALL ON FUNCTION broadcast.moment_of(text) FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.register_channel(client_id uuid, created_by text, channel jsonb)
 RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
+SET timezone = 'UTC'
 AS $$
 DECLARE
     defaults public.main_clients_database;
     checked public.main_clients_database;
+    made uuid;
+    first_send constant text := channel ->> 'first_send';
+    first_time timestamptz;
     max_channels constant integer := (SELECT s.max_channels_per_client FROM broadcast.settings AS s);
 BEGIN
     IF current_setting('transaction_isolation') = 'repeatable read' THEN
@@ -1499,15 +2061,26 @@ BEGIN
         checked.payout_strategy, checked.payout_threshold_usd, checked.payout_threshold_updated_at,
         register_channel.client_id, register_channel.created_by, checked.notification_status, checked.notification_id
     );
-    RETURN (
-        SELECT b.id FROM public.broadcast_manager AS b
-        WHERE b.open_channel_id = checked.open_channel_id AND b.closed_channel_id = checked.closed_channel_id
-    );
+    SELECT b.id INTO made FROM public.broadcast_manager AS b
+    WHERE b.open_channel_id = checked.open_channel_id AND b.closed_channel_id = checked.closed_channel_id;
+    IF jsonb_typeof(channel -> 'schedule') = 'object' THEN
+        PERFORM broadcast.store_schedule(made, channel -> 'schedule');
+    END IF;
+    -- Without a word on it, it is due at once, as every other client's is.
+    IF first_send IS NOT NULL THEN
+        first_time := CASE first_send
+            WHEN 'next_turn' THEN broadcast.next_turn(made, now(), now())
+            ELSE greatest(broadcast.moment_of(first_send), now())
+        END;
+        UPDATE public.broadcast_manager AS b SET next_send_time = first_time WHERE b.id = made;
+    END IF;
+    RETURN made;
 END;
 $$;
 
 COMMENT ON FUNCTION broadcast.register_channel(uuid, text, jsonb) IS
-'Registers a channel for a client, within the limit, and gives the broadcast_id that the database made for it.';
+'Registers a channel for a client, within the limit, and gives the broadcast_id that the database made for it. With '
+'schedule as store_schedule() takes it, and first_send: next_turn or a moment; due at once where it is not given.';
 REVOKE ALL ON FUNCTION broadcast.register_channel(uuid, text, jsonb) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.update_channel(

@@ -140,6 +140,37 @@ class ChannelRegistration(BaseModel):
     )
 
 
+class Schedule(BaseModel):
+    """When a broadcast is sent: so long after the last one (interval), every day at a local time, or by hand only.
+
+    send_at and time_zone are for daily; otherwise they are ignored. The database checks them.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    kind: Literal["interval", "daily", "by_hand"]
+    send_at: Annotated[str, StringConstraints(max_length=5, pattern=NO_NUL)] | None = Field(
+        default=None, examples=["09:00"]
+    )
+    time_zone: Annotated[str, StringConstraints(max_length=64, pattern=NO_NUL)] | None = Field(
+        default=None, examples=["Europe/Berlin"]
+    )
+
+
+class PlannedRegistration(ChannelRegistration):
+    """A new channel, and when it is sent: the first time, and every time."""
+
+    first_send: Annotated[str, StringConstraints(max_length=40, pattern=NO_NUL)] | None = Field(
+        default=None,
+        title="First send",
+        description="next_turn, or a moment such as 2026-12-01T09:00:00Z; without it the broadcast is due at once.",
+        examples=["next_turn"],
+    )
+    schedule: Schedule | None = Field(
+        default=None, title="Schedule", description="Without it: 24 hours after the last."
+    )
+
+
 FIELDS = ChannelRegistration.model_fields
 _TYPES: Mapping[str, Any] = get_type_hints(ChannelRegistration, include_extras=True)
 

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -109,6 +110,10 @@ def create_app(settings: Settings, delivery: WorkerSettings | None = None) -> Fa
     app.state.login_limit = LoginLimit(settings)
     app.add_middleware(BodyLimitMiddleware)
     for router in (auth.router, channels.router, broadcasts.router, execute.router, mappings.router, health.router):
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                # The documentation names a call by its docstring's first sentence, not by the function's name.
+                route.summary = route.description.partition(".")[0]
         app.include_router(router, prefix="/api")
     install_dashboard(app)
     for failure in _FAILURES:

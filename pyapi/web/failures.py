@@ -78,6 +78,7 @@ _RULE_FAILURES: dict[type[errors.RuleError], tuple[int, str]] = {
     errors.BroadcastInactive: (409, "This broadcast is switched off; switch it on again first"),
     errors.OperatorRequired: (403, "Only operators may do this"),
     errors.BroadcastInProgress: (409, "This broadcast is being sent right now"),
+    errors.BroadcastWithoutTurns: (409, "This broadcast is sent by hand only: it has no next turn"),
 }
 
 

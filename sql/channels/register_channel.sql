@@ -2,10 +2,14 @@ CREATE OR REPLACE FUNCTION broadcast.register_channel(client_id uuid, created_by
 RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
+SET timezone = 'UTC'
 AS $$
 DECLARE
     defaults public.main_clients_database;
     checked public.main_clients_database;
+    made uuid;
+    first_send constant text := channel ->> 'first_send';
+    first_time timestamptz;
     max_channels constant integer := (SELECT s.max_channels_per_client FROM broadcast.settings AS s);
 BEGIN
     IF current_setting('transaction_isolation') = 'repeatable read' THEN
@@ -45,13 +49,24 @@ BEGIN
         checked.payout_strategy, checked.payout_threshold_usd, checked.payout_threshold_updated_at,
         register_channel.client_id, register_channel.created_by, checked.notification_status, checked.notification_id
     );
-    RETURN (
-        SELECT b.id FROM public.broadcast_manager AS b
-        WHERE b.open_channel_id = checked.open_channel_id AND b.closed_channel_id = checked.closed_channel_id
-    );
+    SELECT b.id INTO made FROM public.broadcast_manager AS b
+    WHERE b.open_channel_id = checked.open_channel_id AND b.closed_channel_id = checked.closed_channel_id;
+    IF jsonb_typeof(channel -> 'schedule') = 'object' THEN
+        PERFORM broadcast.store_schedule(made, channel -> 'schedule');
+    END IF;
+    -- Without a word on it, it is due at once, as every other client's is.
+    IF first_send IS NOT NULL THEN
+        first_time := CASE first_send
+            WHEN 'next_turn' THEN broadcast.next_turn(made, now(), now())
+            ELSE greatest(broadcast.moment_of(first_send), now())
+        END;
+        UPDATE public.broadcast_manager AS b SET next_send_time = first_time WHERE b.id = made;
+    END IF;
+    RETURN made;
 END;
 $$;
 
 COMMENT ON FUNCTION broadcast.register_channel(uuid, text, jsonb) IS
-'Registers a channel for a client, within the limit, and gives the broadcast_id that the database made for it.';
+'Registers a channel for a client, within the limit, and gives the broadcast_id that the database made for it. With '
+'schedule as store_schedule() takes it, and first_send: next_turn or a moment; due at once where it is not given.';
 REVOKE ALL ON FUNCTION broadcast.register_channel(uuid, text, jsonb) FROM public;

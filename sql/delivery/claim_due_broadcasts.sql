@@ -3,8 +3,12 @@ RETURNS TABLE (delivery_id bigint, broadcast_id uuid, client_id uuid)
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
+    SELECT broadcast.skip_late_broadcasts();
     WITH due AS (
-        SELECT b.id
+        SELECT
+            b.id,
+            broadcast.finite(b.next_send_time) AS due_at,
+            CASE WHEN b.last_manual_trigger_time >= b.next_send_time THEN 'by_hand' ELSE 'schedule' END AS cause
         FROM public.broadcast_manager AS b
         WHERE b.is_active
             AND b.next_send_time <= now()
@@ -34,6 +38,7 @@ AS $$
                         OR (d.error_code = 'not_claimable' AND d.claimed_at > now() - s.retry_pause)
                     )
             )
+            AND broadcast.is_late(b) IS NOT TRUE
             AND (SELECT s.sending FROM broadcast.settings AS s)
             -- While Telegram makes the bot wait, nothing is claimed.
             AND (SELECT s.next_slot FROM broadcast.bot_slot AS s) <= now() + interval '5 seconds'
@@ -46,10 +51,12 @@ AS $$
             updated_at = now()
         FROM due AS d
         WHERE b.id = d.id
-        RETURNING b.id, b.client_id
+        RETURNING b.id, b.client_id, d.due_at, d.cause
     ), taken AS (
-        INSERT INTO broadcast.deliveries AS d (broadcast_id, worker, claimed_at, lease_until)
-        SELECT c.id, claim_due_broadcasts.worker, clock_timestamp(), clock_timestamp() + s.claim_lease
+        INSERT INTO broadcast.deliveries AS d (broadcast_id, cause, due_at, worker, claimed_at, lease_until)
+        SELECT
+            c.id, c.cause, c.due_at,
+            claim_due_broadcasts.worker, clock_timestamp(), clock_timestamp() + s.claim_lease
         FROM claimed AS c
         CROSS JOIN broadcast.settings AS s
         -- A delivery that failed in part goes on where it stopped.

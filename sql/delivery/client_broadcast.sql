@@ -7,6 +7,8 @@ RETURNS TABLE (
     off_reason text,
     retry_after_seconds integer,
     is_active boolean,
+    schedule jsonb,
+    next_turn timestamptz,
     next_send_time timestamptz,
     last_sent_time timestamptz,
     last_manual_trigger_time timestamptz,
@@ -33,6 +35,11 @@ BEGIN
         broadcast.off_reason(b),
         coalesce(broadcast.retry_after_seconds(b), 0),
         b.is_active,
+        broadcast.schedule_of(b.id),
+        broadcast.finite(CASE
+            WHEN b.is_active THEN b.next_send_time
+            ELSE broadcast.next_turn(b.id, b.next_send_time, now())
+        END),
         broadcast.finite(b.next_send_time),
         broadcast.finite(b.last_sent_time),
         broadcast.finite(b.last_manual_trigger_time),

@@ -67,7 +67,7 @@ BEGIN
         stored.total_broadcasts := coalesce(stored.total_broadcasts, 0) + 1;
         stored.last_sent_time := now();
         -- A message that may have been sent is not repeated before its next turn.
-        stored.next_send_time := now() + settings.send_interval;
+        stored.next_send_time := broadcast.next_turn(stored.id, now(), now());
         IF unknown = 0 THEN
             stored.broadcast_status := 'completed';
             stored.successful_broadcasts := coalesce(stored.successful_broadcasts, 0) + 1;
@@ -148,6 +148,7 @@ BEGIN
         last_closed_message_sent_at = stored.last_closed_message_sent_at,
         updated_at = now()
     WHERE b.id = stored.id;
+    PERFORM broadcast.note_result(stored, result);
     IF result = 'switched_off' THEN
         PERFORM broadcast.switch_off(stored.id, 'failures');
     END IF;

@@ -9,6 +9,11 @@ AS $$
         SELECT FROM public.broadcast_manager AS b
         WHERE b.id = s.broadcast_id AND b.is_active IS NOT TRUE
     );
+    DELETE FROM broadcast.schedules AS s
+    WHERE NOT EXISTS (SELECT FROM public.broadcast_manager AS b WHERE b.id = s.broadcast_id);
+    DELETE FROM broadcast.notices AS n
+    USING broadcast.settings AS s
+    WHERE n.noted_at < now() - s.history_kept;
     WITH forgotten AS (
         DELETE FROM broadcast.deliveries AS d
         USING broadcast.settings AS s
@@ -25,5 +30,6 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION broadcast.forget_old_deliveries() IS
-'Deletes finished deliveries older than the settings keep them, except those whose messages are still to be replaced.';
+'Deletes finished deliveries and notices older than the settings keep them, except deliveries whose messages are still '
+'to be replaced.';
 REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;

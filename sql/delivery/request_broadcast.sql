@@ -9,16 +9,8 @@ DECLARE
     wait integer;
 BEGIN
     -- The row is locked from here on: of two clicks the second one sees what the first has done.
-    SELECT b.* INTO stored FROM public.broadcast_manager AS b
-    WHERE b.id = request_broadcast.broadcast_id AND b.client_id = request_broadcast.client_id
-    FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        PERFORM broadcast.refuse_broadcast(request_broadcast.broadcast_id);
-    ELSIF stored.broadcast_status = 'in_progress' OR EXISTS (
-        -- Whatever another program has made of the row meanwhile.
-        SELECT FROM broadcast.deliveries AS d
-        WHERE d.broadcast_id = stored.id AND d.finished_at IS NULL AND d.worker IS NOT NULL
-    ) THEN
+    stored := broadcast.own_broadcast(request_broadcast.broadcast_id, request_broadcast.client_id);
+    IF broadcast.is_being_sent(stored) THEN
         RAISE EXCEPTION 'broadcast % is being sent', stored.id USING ERRCODE = 'BM013';
     ELSIF stored.is_active IS NOT TRUE THEN
         RAISE EXCEPTION 'broadcast % is switched off', stored.id

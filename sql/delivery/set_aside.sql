@@ -35,7 +35,7 @@ BEGIN
         -- The owner can mend it and need not wait then, with a manual trigger.
         code := 'not_advertisable';
         message := format('This channel can not be advertised: %s.', problem);
-        again := now() + (SELECT s.send_interval FROM broadcast.settings AS s);
+        again := broadcast.next_turn(delivery.broadcast_id, now(), now());
     END IF;
     UPDATE broadcast.deliveries AS d
     SET worker = NULL,

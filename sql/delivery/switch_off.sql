@@ -10,6 +10,10 @@ AS $$
     SET is_active = FALSE,
         updated_at = now()
     WHERE b.id = switch_off.broadcast_id AND b.is_active IS NOT FALSE;
+    -- What was to be tried again is not, a day later perhaps, sent as half of a broadcast.
+    UPDATE broadcast.deliveries AS d
+    SET finished_at = now(), outcome = 'failed'
+    WHERE d.broadcast_id = switch_off.broadcast_id AND d.finished_at IS NULL AND d.worker IS NULL;
 $$;
 
 COMMENT ON FUNCTION broadcast.switch_off(uuid, text) IS

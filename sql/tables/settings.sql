@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS broadcast.settings (
     claim_lease interval NOT NULL DEFAULT '2 minutes' CHECK (claim_lease > '0'),
     messages_per_second numeric DEFAULT 30 CHECK (messages_per_second > 0),
     chat_interval interval DEFAULT '1 second' CHECK (chat_interval > '0'),
+    max_lateness interval DEFAULT '6 hours' CHECK (max_lateness > '0'),
     history_kept interval NOT NULL DEFAULT '90 days' CHECK (history_kept > '0'),
     sending boolean NOT NULL,
     sending_note text,
@@ -36,7 +37,7 @@ COMMENT ON TABLE broadcast.settings IS
 COMMENT ON COLUMN broadcast.settings.max_channels_per_client IS
 'As many channels register_channel() gives one client; other writers are not limited.';
 COMMENT ON COLUMN broadcast.settings.send_interval IS
-'From a sent broadcast to the next one.';
+'From a sent broadcast to the next one, where it has no schedule of its own.';
 COMMENT ON COLUMN broadcast.settings.manual_trigger_interval IS
 'From one manual trigger of a broadcast to the next.';
 COMMENT ON COLUMN broadcast.settings.retry_pause IS
@@ -51,6 +52,8 @@ COMMENT ON COLUMN broadcast.settings.messages_per_second IS
 'Telegram''s limit for one bot, held across all workers; NULL for none.';
 COMMENT ON COLUMN broadcast.settings.chat_interval IS
 'Telegram''s limit for one chat: from one message to the next; NULL for none.';
+COMMENT ON COLUMN broadcast.settings.max_lateness IS
+'What is due since longer than this is skipped and sent at its next turn; NULL: it is sent however late.';
 COMMENT ON COLUMN broadcast.settings.history_kept IS
 'As long finished deliveries are kept.';
 COMMENT ON COLUMN broadcast.settings.sending IS

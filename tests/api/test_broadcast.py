@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import httpx
 import psycopg
@@ -35,6 +36,7 @@ def test_a_new_broadcast_is_queued_and_has_no_history(person: Person, broadcast_
     body = status(person, broadcast_id).json()
     due = datetime.fromisoformat(body.pop("next_send_time"))
     assert due.utcoffset() is not None
+    assert datetime.fromisoformat(body.pop("next_turn")) == due
     channel = person.http.get("/api/channels").json()["channels"][0]
     assert body == {
         "broadcast_id": broadcast_id,
@@ -42,6 +44,7 @@ def test_a_new_broadcast_is_queued_and_has_no_history(person: Person, broadcast_
         "closed_channel_id": channel["closed_channel_id"],
         "broadcast_status": "pending",
         "manual_trigger_count": 0,
+        "schedule": {"kind": "interval", "send_at": None, "time_zone": None},
         **NEVER_SENT,
     }
 
@@ -126,3 +129,84 @@ def test_a_broadcast_that_an_operator_held_for_ever_can_be_read(
     owner_conn.execute("UPDATE public.broadcast_manager SET next_send_time = 'infinity'")
     assert status(person, broadcast_id).json()["next_send_time"] is None
     assert person.http.get("/api/channels").status_code == 200
+
+
+DAILY = {"kind": "daily", "send_at": "09:00", "time_zone": "Europe/Berlin"}
+
+
+def ask(person: Person, call: str, broadcast_id: str, **more: Any) -> httpx.Response:
+    method = "PUT" if call == "schedule" else "POST"
+    return person.http.request(method, f"/api/broadcast/{call}", json={"broadcast_id": broadcast_id, **more})
+
+
+def test_a_schedule_moves_the_next_send_to_its_local_time(person: Person, broadcast_id: str) -> None:
+    assert ask(person, "schedule", broadcast_id, schedule=DAILY).json()["message"] == "Schedule changed"
+    after = status(person, broadcast_id).json()
+    assert (after["state"], after["schedule"]) == ("scheduled", DAILY)
+    assert (
+        datetime.fromisoformat(after["next_send_time"]).astimezone(ZoneInfo("Europe/Berlin")).strftime("%R") == "09:00"
+    )
+    wrong = refused(
+        ask(person, "schedule", broadcast_id, schedule=DAILY | {"time_zone": "CEST"}), 400, "validation_failed"
+    )
+    assert wrong["details"] == {"time_zone": "must be a time zone such as Europe/Berlin"}
+
+
+def test_a_pause_lasts_until_it_is_switched_on_and_nothing_overdue_is_sent(
+    person: Person, broadcast_id: str, owner_conn: psycopg.Connection[Any]
+) -> None:
+    assert ask(person, "pause", broadcast_id).status_code == 200
+    off = status(person, broadcast_id).json()
+    assert (off["state"], off["off_reason"]) == ("off", "owner")
+    owner_conn.execute("UPDATE public.broadcast_manager SET next_send_time = now() - interval '5 h'")
+    expected = status(person, broadcast_id).json()["next_turn"]
+    assert ask(person, "reactivate", broadcast_id).status_code == 200
+    on = status(person, broadcast_id).json()
+    assert (on["state"], on["next_send_time"]) == ("scheduled", expected)
+    ask(person, "pause", broadcast_id)
+    assert ask(person, "reactivate", broadcast_id, first_send="now").status_code == 200
+    assert status(person, broadcast_id).json()["state"] == "queued"
+
+
+def test_a_skipped_turn_is_in_the_history(person: Person, other: Person, broadcast_id: str) -> None:
+    assert ask(person, "skip", broadcast_id).status_code == 200
+    assert status(person, broadcast_id).json()["state"] == "scheduled"
+    history = f"/api/broadcast/history/{broadcast_id}"
+    (skipped,) = person.http.get(history).json()["deliveries"]
+    assert (skipped["outcome"], skipped["error_code"], skipped["parts"]) == ("skipped", "skipped_by_owner", [])
+    assert person.http.get(history, params={"outcome": "sent"}).json() == {"deliveries": []}
+    assert person.http.get(history, params={"before": skipped["id"]}).json() == {"deliveries": []}
+    refused(person.http.get(history, params={"outcome": "fine"}), 400, "validation_failed")
+    refused(other.http.get(history), 403, "broadcast_forbidden")
+    ask(person, "schedule", broadcast_id, schedule={"kind": "by_hand"})
+    refused(ask(person, "skip", broadcast_id), 409, "broadcast_without_turns")
+
+
+@pytest.mark.parametrize(
+    ("plan", "hours"),
+    [
+        ({}, 0),
+        ({"first_send": None}, 0),
+        ({"first_send": "next_turn"}, 24),
+        ({"first_send": "2001-01-01T00:00:00Z"}, 0),
+        ({"first_send": "next_turn", "schedule": {"kind": "by_hand"}}, None),
+        ({"schedule": {"kind": "by_hand"}}, 0),
+    ],
+)
+def test_a_registration_is_due_at_once_unless_it_says_otherwise(
+    person: Person, owner_conn: psycopg.Connection[Any], plan: dict[str, Any], hours: int | None
+) -> None:
+    made = person.register(**plan)
+    assert made.status_code == 201
+    due_in = owner_conn.execute(
+        "SELECT extract(epoch FROM next_send_time - now())::float8 / 3600 FROM public.broadcast_manager WHERE id = %s",
+        [made.json()["broadcast_id"]],
+    ).fetchone()
+    assert due_in == (None if hours is None else pytest.approx(hours, abs=0.1),)
+
+
+def test_a_first_send_at_a_moment_is_at_that_moment(person: Person) -> None:
+    broadcast_id = person.register(first_send="2100-01-01T10:00:00+02:00").json()["broadcast_id"]
+    assert status(person, broadcast_id).json()["next_send_time"] == "2100-01-01T08:00:00Z"
+    for wrong in ("tomorrow", "infinity", "2100-13-01", "x"):
+        assert set(refused(person.register(first_send=wrong), 400, "validation_failed")["details"]) == {"first_send"}

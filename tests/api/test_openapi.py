@@ -25,9 +25,13 @@ ANSWERS = {
     "PUT /api/channels/{open_channel_id}": {"200", "400", "401", "403", "404", "409", "413", "500", "503"},
     "DELETE /api/channels/{open_channel_id}": {"200", "400", "401", "403", "404", "409", "500", "503"},
     "POST /api/broadcast/trigger": {"200", "400", "401", "403", "404", "409", "413", "429", "500", "503"},
-    "POST /api/broadcast/reactivate": {"200", "400", "401", "403", "404", "413", "500", "503"},
+    "POST /api/broadcast/reactivate": {"200", "400", "401", "403", "404", "409", "413", "429", "500", "503"},
+    "POST /api/broadcast/pause": {"200", "400", "401", "403", "404", "413", "500", "503"},
+    "POST /api/broadcast/skip": {"200", "400", "401", "403", "404", "409", "413", "500", "503"},
+    "PUT /api/broadcast/schedule": {"200", "400", "401", "403", "404", "413", "500", "503"},
     "POST /api/broadcast/execute": {"200", "401", "403", "503"},
     "GET /api/broadcast/status/{broadcast_id}": {"200", "401", "403", "404", "503"},
+    "GET /api/broadcast/history/{broadcast_id}": {"200", "400", "401", "403", "404", "503"},
     "GET /api/mappings/currency-network": {"200", "503"},
     "GET /api/health": {"200", "503"},
 }
@@ -85,13 +89,13 @@ def test_each_failure_of_the_contract_is_among_the_examples(document: dict[str, 
         *("channel_limit_reached", "channel_pair_taken", "channel_not_found", "channel_forbidden"),
         *("channel_ambiguous", "channel_incomplete", "channel_invalid", "channel_owner_unknown"),
         *("broadcast_not_found", "broadcast_forbidden", "broadcast_inactive", "broadcast_in_progress"),
-        *("broadcast_rate_limited", "broadcast_rule_broken"),
+        *("broadcast_rate_limited", "broadcast_without_turns", "broadcast_rule_broken"),
         *("operators_only", "delivery_not_configured", "telegram_unavailable", "sending_off"),
     }
 
 
 def test_the_example_of_a_registration_can_be_registered(person: Person, document: dict[str, Any]) -> None:
-    schema = document["components"]["schemas"]["ChannelRegistration"]
+    schema = document["components"]["schemas"]["PlannedRegistration"]
     body = operations(document)["POST /api/channels/register"]["requestBody"]["content"]["application/json"]["schema"]
     example = body["examples"][0]
     assert set(example) <= set(schema["properties"])

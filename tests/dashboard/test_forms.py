@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from fastapi.routing import APIRoute
 
-from pyapi.web.dashboard import channels, docs, events, login, operators
+from pyapi.web.dashboard import broadcast as broadcast_page
+from pyapi.web.dashboard import channels, docs, events, forms, login, operators
 from tests.dashboard.visitor import SENT_BY_US, Visitor, channel_form, inputs_of
 
 Conn = psycopg.Connection[Any]
@@ -55,7 +56,9 @@ def test_forms_of_other_sites_change_nothing(visitor: Visitor, owner_conn: Conn,
         "/login",
         "/logout",
         "/channels/new",
-        *(f"{path}/{a}" for a in ("edit", "delete", "resend", "reactivate")),
+        "/channels/preview",
+        "/notices/dismiss",
+        *(f"{path}/{a}" for a in ("edit", "delete", "resend", "reactivate", "pause", "skip", "schedule")),
     }
     assert {p.replace("{open_id}/{closed_id}", "/".join(path.split("/")[2:])) for p in dashboard_posts()} == app_paths
     ours = origin if headers == {"Sec-Fetch-Site": "cross-site"} else headers.get("Origin")
@@ -70,7 +73,7 @@ def test_forms_of_other_sites_change_nothing(visitor: Visitor, owner_conn: Conn,
 
 def dashboard_posts() -> set[str]:
     """The paths of all forms."""
-    routers = (channels.router, login.router, operators.router, events.router, docs.router)
+    routers = (channels.router, broadcast_page.router, login.router, operators.router, events.router, docs.router)
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     return {route.path for route in routes if (route.methods or set()) - {"GET", "HEAD"}}
 
@@ -246,12 +249,12 @@ def test_click_asks_for_ownership_once(visitor: Visitor, monkeypatch: pytest.Mon
     form = inputs_of(visitor.http.get(f"{path}/resend"))
     # The broadcast's id is asked for, which is refused unless it is the client's: the channel is not read beside it.
     monkeypatch.setattr("pyapi.web.dashboard.channels.read_channel", None)
-    for action in ("resend", "reactivate"):
-        assert visitor.http.post(f"{path}/{action}", data=form).headers["location"] == "/"
+    for action, then in {"resend": "/", "pause": path, "reactivate": path}.items():
+        assert visitor.http.post(f"{path}/{action}", data=form).headers["location"] == then
 
 
 @pytest.mark.parametrize("broadcast_id", ["", "x", "7e1018e4-5644-4031-a05c-4166cc877264"])
-@pytest.mark.parametrize("action", ["resend", "reactivate"])
+@pytest.mark.parametrize("action", ["resend", "reactivate", "pause", "skip", "schedule"])
 def test_click_on_a_broadcast_that_is_not_there_is_a_page(visitor: Visitor, action: str, broadcast_id: str) -> None:
     answer = visitor.send(f"{visitor.register()}/{action}", broadcast_id=broadcast_id)
     assert answer.status_code == 404
@@ -293,7 +296,8 @@ def test_switched_off_broadcast_says_why_and_is_switched_on_again(
     owner_conn.execute("UPDATE public.broadcast_manager SET is_active = false, consecutive_failures = 5")
     page = visitor.http.get("/")
     assert sentence in page.text
-    assert visitor.http.post(f"{path}/reactivate", data=inputs_of(page)).headers["location"] == "/"
+    asked = inputs_of(visitor.http.get(f"{path}/reactivate"))
+    assert visitor.http.post(f"{path}/reactivate", data=asked).headers["location"] == path
     row = broadcast(owner_conn, path)
     assert (row["is_active"], row["consecutive_failures"]) == (True, 0)
 
@@ -359,3 +363,25 @@ def test_titles_and_errors_are_escaped_everywhere(new_visitor: Callable[..., Vis
         for tag in ("<script>", "<img src=x", "<b>bold"):
             assert tag not in text, page
         assert "7777777" not in text, page
+
+
+@pytest.mark.parametrize(
+    ("typed", "amount"),
+    [
+        ("5", "5"),
+        ("5,50", "5.50"),
+        (" $ 5.50 ", "5.50"),
+        ("5,5 $", "5.5"),
+        ("1,250.00", "1250.00"),
+        ("1.250,00", "1250.00"),
+        ("$1,250", "1250"),
+        ("12,345,678", "12345678"),
+        # No amount of ours: it is told at the field as it was typed.
+        ("five", "five"),
+        ("$", "$"),
+        ("1,2,3", "1,2,3"),
+        ("1.2.3,4.5", "1.2.3,4.5"),
+    ],
+)
+def test_amounts_are_taken_as_people_write_them(typed: str, amount: str) -> None:
+    assert forms.typed_values({"sub_1_price": typed})["sub_1_price"] == amount

@@ -86,7 +86,9 @@ def test_five_refusals_switch_off_with_the_reason_and_a_way_back(tmp_path: Path)
             assert telegram.messages("-1003344198027") == []
             query = "SELECT id::text FROM public.broadcast_manager WHERE open_channel_id = '-1003344198027'"
             ((broadcast_id,),) = conn.execute(query).fetchall()
-            assert http.post(f"{pair}/reactivate", data={"broadcast_id": broadcast_id}).status_code == 303
+            conn.execute("UPDATE broadcast.settings SET manual_trigger_interval = '0'")
+            now = {"broadcast_id": broadcast_id, "first_send": "now"}
+            assert http.post(f"{pair}/reactivate", data=now).status_code == 303
             until(lambda: len(telegram.messages("-1003344198027")) == 1, "it is sent after all")
         until(lambda: http.get("/").text.count("Switched off after 5 failures in a row.") == 1, "it is on again")
 

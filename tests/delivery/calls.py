@@ -57,3 +57,9 @@ def send(conn: Conn, delivery: int, open_outcome: str, closed_outcome: str, work
             about = {"error_code": outcome, "error_message": f"{part}: {outcome}"}
             record(conn, delivery, part, "failed", attempt=intended[0], **about)
     return finish(conn, delivery, worker)
+
+
+def send_due(conn: Conn, open_outcome: str, closed_outcome: str) -> str:
+    """The same of the one broadcast that is due."""
+    (delivery,) = claim(conn)
+    return send(conn, delivery, open_outcome, closed_outcome)

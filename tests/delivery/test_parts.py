@@ -109,6 +109,9 @@ def test_so_many_failures_in_a_row_switch_it_off(conn: Conn, most: int) -> None:
     assert claim(conn) == []
     conn.execute("SELECT broadcast.reactivate_broadcast(%s, %s)", [broadcast.id, broadcast.client])
     assert row(conn, broadcast)["off_reason"] is None
+    # At its next turn, not at once.
+    assert claim(conn) == []
+    make_due(conn, broadcast)
     assert len(claim(conn)) == 1
 
 

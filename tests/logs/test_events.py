@@ -68,6 +68,11 @@ def test_each_fact_of_a_channels_life_has_its_event(
     call("trigger", "POST", "/api/broadcast/trigger", broadcast_id=broadcast_id)
     call("too-soon", "POST", "/api/broadcast/trigger", broadcast_id=broadcast_id)
     call("reactivate", "POST", "/api/broadcast/reactivate", broadcast_id=broadcast_id)
+    call("pause", "POST", "/api/broadcast/pause", broadcast_id=broadcast_id)
+    call("skip-off", "POST", "/api/broadcast/skip", broadcast_id=broadcast_id)
+    call("resume", "POST", "/api/broadcast/reactivate", broadcast_id=broadcast_id)
+    call("skip", "POST", "/api/broadcast/skip", broadcast_id=broadcast_id)
+    call("schedule", "PUT", "/api/broadcast/schedule", broadcast_id=broadcast_id, schedule={"kind": "by_hand"})
     call("others", "DELETE", one, other)
     call("read-others", "GET", one, other)
     call("others-status", "GET", f"/api/broadcast/status/{broadcast_id}", other)
@@ -87,6 +92,11 @@ def test_each_fact_of_a_channels_life_has_its_event(
         "trigger": [("broadcast.requested", None)],
         "too-soon": [("broadcast.failed", "broadcast_rate_limited")],
         "reactivate": [("broadcast.reactivated", None)],
+        "pause": [("broadcast.paused", None)],
+        "skip-off": [("broadcast.failed", "broadcast_inactive")],
+        "resume": [("broadcast.reactivated", None)],
+        "skip": [("broadcast.skipped", None)],
+        "schedule": [("broadcast.scheduled", None)],
         "others": [("channel.failed", "channel_forbidden")],
         "read-others": [("channel.failed", "channel_forbidden")],
         "others-status": [("broadcast.failed", "broadcast_forbidden")],

@@ -161,10 +161,14 @@ def test_what_the_docs_say_to_run_after_a_restore_leaves_nothing_due(
     script = tmp_path / "script.sql"
     script.write_text(section.partition("```sql\n")[2].partition("```")[0])
     with databases.connect(empty_database) as conn:
-        # As in a dump of two nights ago; with the claims of a moment ago, as after recovery to a point in time.
-        conn.execute("UPDATE broadcast_manager SET next_send_time = next_send_time - interval '50 hours'")
-        with conn.transaction(force_rollback=True):
-            assert len(conn.execute(_CLAIM).fetchall()) == CHANNELS - 5
+        # As in a dump of two nights ago, whose turns are skipped; and of five hours ago, whose turns would be sent.
+        # With the claims of a moment ago, as after recovery to a point in time.
+        due = "UPDATE broadcast_manager SET next_send_time = next_send_time - interval '%s'"
+        for age, sent in (("50 hours", 0), ("5 hours", CHANNELS - 5)):
+            with conn.transaction(force_rollback=True):
+                conn.execute((due % age).encode())
+                assert len(conn.execute(_CLAIM).fetchall()) == sent
+        conn.execute((due % "5 hours").encode())
         _goes_well(run("psql", "-X", "-v", "ON_ERROR_STOP=1", "-f", script, empty_database))
         assert conn.execute("SELECT broadcast.release_expired_claims()").fetchone() == (0,)
         assert conn.execute(_CLAIM).fetchall() == []

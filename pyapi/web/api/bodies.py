@@ -11,7 +11,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
 
 from pyapi.channels.broadcast_requests import OffReason, StateName
-from pyapi.channels.fields import FIELDS, NO_NUL
+from pyapi.channels.deliveries import Delivery
+from pyapi.channels.fields import FIELDS, NO_NUL, Schedule
 from pyapi.channels.rows import ROW_TYPES
 
 
@@ -122,8 +123,26 @@ class BroadcastRequest(BaseModel):
     broadcast_id: UUID
 
 
+class SwitchOnRequest(BroadcastRequest):
+    """Which broadcast, and whether it is sent now or at its next turn."""
+
+    first_send: Literal["now", "next_turn"] = "next_turn"
+
+
+class ScheduleRequest(BroadcastRequest):
+    """Which broadcast, and when it is to be sent."""
+
+    schedule: Schedule
+
+
+class History(BaseModel):
+    """Deliveries of a broadcast, the newest first; older ones come with before, the last one's id."""
+
+    deliveries: list[Delivery]
+
+
 class BroadcastDone(BaseModel):
-    """A broadcast was triggered or switched on."""
+    """A broadcast was triggered, switched on, paused, skipped or planned anew."""
 
     success: Literal[True] = True
     message: str

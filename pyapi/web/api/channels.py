@@ -8,9 +8,15 @@ from fastapi.responses import JSONResponse
 
 from pyapi.channels import channels
 from pyapi.channels.channels import ChannelOrder
-from pyapi.channels.fields import STORED_ID, ChannelChanges, ChannelRegistration
+from pyapi.channels.fields import STORED_ID, ChannelChanges, PlannedRegistration
 from pyapi.web.api import examples
-from pyapi.web.api.bodies import ChannelAnswer, ChannelDeleted, ChannelDone, ChannelList, ChannelUpdated
+from pyapi.web.api.bodies import (
+    ChannelAnswer,
+    ChannelDeleted,
+    ChannelDone,
+    ChannelList,
+    ChannelUpdated,
+)
 from pyapi.web.api.dependencies import Connection, CurrentUser
 
 router = APIRouter(prefix="/channels", tags=["channels"])
@@ -43,9 +49,12 @@ _ALWAYS = (*examples.SIGNED_IN, *examples.DATABASE)
 async def register(
     user: CurrentUser,
     conn: Connection,
-    channel: Annotated[ChannelRegistration, Body(examples=[examples.REGISTRATION])],
+    channel: Annotated[PlannedRegistration, Body(examples=[examples.REGISTRATION])],
 ) -> ChannelDone:
-    """Register a channel. Its broadcast is there at once; if either can't be made, neither is."""
+    """Register a channel. Its broadcast is there at once; if either can't be made, neither is.
+
+    It is sent at once too, unless first_send says otherwise.
+    """
     broadcast_id = await channels.register_channel(conn, user, channel)
     return ChannelDone(message="Channel registered", channel_id=channel.open_channel_id, broadcast_id=broadcast_id)
 

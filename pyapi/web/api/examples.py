@@ -68,6 +68,8 @@ BROADCAST = {
     "closed_channel_id": REGISTRATION["closed_channel_id"],
     "broadcast_status": "failed",
     "manual_trigger_count": 3,
+    "schedule": {"kind": "daily", "send_at": "09:00", "time_zone": "Europe/Berlin"},
+    "next_turn": "2026-11-29T08:00:00Z",
 }
 CHANNELS = {"channels": [CHANNEL], "count": 1, "max_channels": 10}
 _CHANNEL_DONE = {"success": True, "channel_id": REGISTRATION["open_channel_id"], "broadcast_id": BROADCAST_ID}
@@ -83,6 +85,40 @@ CURRENCY_NETWORKS = {
 BROADCAST_REQUEST = {"broadcast_id": BROADCAST_ID}
 TRIGGERED = {"success": True, "message": "Broadcast queued", "broadcast_id": BROADCAST_ID}
 REACTIVATED = {"success": True, "message": "Broadcast switched on", "broadcast_id": BROADCAST_ID}
+PAUSED = {"success": True, "message": "Broadcast paused", "broadcast_id": BROADCAST_ID}
+SKIPPED = {"success": True, "message": "Next turn skipped", "broadcast_id": BROADCAST_ID}
+SCHEDULED = {"success": True, "message": "Schedule changed", "broadcast_id": BROADCAST_ID}
+_DAILY = {"kind": "daily", "send_at": "09:00", "time_zone": "Europe/Berlin"}
+SCHEDULE_REQUEST = {"broadcast_id": BROADCAST_ID, "schedule": _DAILY}
+_PART_SENT = {
+    "part": "open",
+    "attempts": 1,
+    "state": "sent",
+    "chat_id": REGISTRATION["open_channel_id"],
+    "message_id": 4711,
+    "decided_at": "2026-11-28T08:00:01Z",
+    "deleted_at": None,
+    "error_code": None,
+    "error_message": None,
+}
+HISTORY = {
+    "deliveries": [
+        {
+            "id": 812,
+            "cause": "schedule",
+            "due_at": "2026-11-28T08:00:00Z",
+            "started_at": "2026-11-28T08:00:00Z",
+            "finished_at": "2026-11-28T08:00:02Z",
+            "outcome": "sent",
+            "error_code": None,
+            "error_message": None,
+            "parts": [
+                _PART_SENT,
+                _PART_SENT | {"part": "closed", "chat_id": REGISTRATION["closed_channel_id"], "message_id": 92},
+            ],
+        }
+    ]
+}
 EXECUTED = {
     "success": True,
     "total_broadcasts": 1,
@@ -115,10 +151,15 @@ LOGIN_FAILURES = [failure_of(LoginFailed()), failure_of(AccountInactive()), fail
 TOO_LARGE = PAYLOAD_TOO_LARGE
 RULE_BROKEN = failure_of(errors.BroadcastMissing(""))
 BROADCAST_OWN = [failure_of(errors.BroadcastUnknown("")), failure_of(errors.BroadcastForbidden(""))]
-BROADCAST_READY = [
-    failure_of(errors.BroadcastInactive("")),
+BROADCAST_NOW = [
     failure_of(errors.BroadcastInProgress("")),
     failure_of(errors.BroadcastRateLimited("", detail='{"retry_after_seconds": 299}')),
+]
+BROADCAST_READY = [failure_of(errors.BroadcastInactive("")), *BROADCAST_NOW]
+BROADCAST_TURN = [
+    failure_of(errors.BroadcastInactive("")),
+    failure_of(errors.BroadcastInProgress("")),
+    failure_of(errors.BroadcastWithoutTurns("")),
 ]
 CHANNEL_OWN = [
     failure_of(error("")) for error in (errors.ChannelNotFound, errors.ChannelForbidden, errors.ChannelAmbiguous)

@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from pyapi.web.dashboard import channels, docs, events, login, operators
+from pyapi.web.dashboard import broadcast, channels, docs, events, login, operators
 from pyapi.web.dashboard.failures import HANDLERS
 from pyapi.web.middleware.security_headers import SecurityHeaders
 
@@ -18,7 +18,7 @@ def install_dashboard(app: FastAPI) -> None:
     Args:
         app: without its own /docs, which is served from here.
     """
-    for router in (login.router, channels.router, events.router, operators.router, docs.router):
+    for router in (login.router, channels.router, broadcast.router, events.router, operators.router, docs.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.mount("/docs/static", StaticFiles(directory=docs.SWAGGER_FILES))

@@ -1,4 +1,4 @@
-"""A client's channels: the list, and the pages that register, edit, delete, resend and switch on again."""
+"""A client's channels: the list, and the pages that register, edit, delete and resend."""
 
 import json
 from typing import Annotated, TypeAlias
@@ -7,9 +7,10 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
-from pyapi.channels.broadcast_requests import is_sending, reactivate_broadcast, request_broadcast
+from pyapi.channels.broadcast_requests import is_sending, request_broadcast
 from pyapi.channels.channels import delete_channel, list_channels, read_channel, register_channel, update_channel
-from pyapi.channels.fields import STORED_ID
+from pyapi.channels.deliveries import read_last_outcomes, read_notices
+from pyapi.channels.fields import STORED_ID, PlannedRegistration, Schedule
 from pyapi.channels.mappings import read_currency_networks
 from pyapi.channels.messages import broadcast_messages
 from pyapi.channels.rows import ChannelRow, Channels, parse_channel, parse_channels
@@ -22,6 +23,7 @@ from pyapi.errors import (
 )
 from pyapi.pool import connection
 from pyapi.web.dashboard import forms
+from pyapi.web.dashboard.broadcast import form_broadcast_id, time_zones
 from pyapi.web.dashboard.flash import forget_notice, leave_notice, take_notice
 from pyapi.web.dashboard.sessions import OwnForm, Session, SignedIn
 from pyapi.web.dashboard.state import pool_of
@@ -32,7 +34,7 @@ router = APIRouter(include_in_schema=False)
 _PAIR = "/channels/{open_id}/{closed_id}"
 _Id: TypeAlias = Annotated[str, Path(pattern=STORED_ID)]
 # What the form says above, where it is sent, and what its button says.
-_REGISTRATION = ("Register a channel", "/channels/new", "Register channel")
+_REGISTRATION = ("Register a channel", "/channels/new", "Register channel", "/")
 _NOT_NOW = {
     BroadcastRateLimited: (429, "It was sent a short while ago: please wait until it can be sent again."),
     BroadcastInProgress: (409, "It is being sent right now."),
@@ -45,8 +47,17 @@ async def show_channels(request: Request, session: SignedIn) -> Response:
     """The client's channels."""
     channels, notice = await _channels(request, session), take_notice(request)
     async with connection(pool_of(request)) as conn:
-        sending = await is_sending(conn)
-    response = page(request, "channels.html", here="channels", notice=notice, channels=channels, sending=sending)
+        sending, notices = await is_sending(conn), await read_notices(conn, session.user.user_id)
+    response = page(
+        request,
+        "channels.html",
+        here="channels",
+        notice=notice,
+        notices=notices,
+        channels=channels,
+        strips=await _strips(request, session, channels),
+        sending=sending,
+    )
     forget_notice(request, response)
     return response
 
@@ -54,30 +65,47 @@ async def show_channels(request: Request, session: SignedIn) -> Response:
 @router.get("/channels/list")
 async def show_list(request: Request, session: SignedIn) -> Response:
     """The list alone, for the script."""
-    return page(request, "_channel_list.html", channels=await _channels(request, session))
+    channels = await _channels(request, session)
+    strips = await _strips(request, session, channels)
+    return page(request, "_channel_list.html", channels=channels, strips=strips)
 
 
 @router.get("/channels/new")
 async def show_registration(request: Request, session: SignedIn) -> Response:
     """The form for a new channel."""
     del session
-    return await _form_page(request, _REGISTRATION, forms.empty_values())
+    return await _form_page(request, _REGISTRATION, forms.empty_values(), schedule=Schedule(kind="interval"))
 
 
 @router.post("/channels/new")
 async def register(request: Request, session: SignedIn, form: OwnForm) -> Response:
     """Register a channel, or show the form again with what is wrong at its fields."""
-    values = forms.typed_values(form)
+    values, schedule = forms.typed_values(form), forms.typed_schedule(form)
+    first_send = form.get("first_send", "now")
+    if "preview" in form:
+        return await _form_page(request, _REGISTRATION, values, schedule=schedule, first_send=first_send)
     try:
-        channel = forms.registration(values)
+        channel = PlannedRegistration(
+            **forms.registration(values).model_dump(),
+            schedule=schedule,
+            first_send="next_turn" if first_send == "next_turn" else None,
+        )
         async with connection(pool_of(request)) as conn:
             broadcast_id = await register_channel(conn, session.user, channel)
     except forms.FormInvalid as invalid:
-        return await _form_page(request, _REGISTRATION, values, errors=invalid.errors)
+        return await _form_page(
+            request, _REGISTRATION, values, errors=invalid.errors, schedule=schedule, first_send=first_send
+        )
     except RuleError as error:
         status, sentence, errors = forms.refusal(error)
-        return await _form_page(request, _REGISTRATION, values, status, sentence, errors)
+        return await _form_page(request, _REGISTRATION, values, status, sentence, errors, schedule, first_send)
     return _back(request, "registered", broadcast_id)
+
+
+@router.post("/channels/preview")
+async def preview(request: Request, form: OwnForm) -> Response:
+    """The messages of what is typed, for the script."""
+    return page(request, "_messages.html", messages=broadcast_messages(forms.draft(forms.typed_values(form))))
 
 
 @router.get(f"{_PAIR}/edit")
@@ -92,11 +120,14 @@ async def edit(request: Request, session: SignedIn, form: OwnForm, open_id: _Id,
     """Store what was changed, or show the form again with what is wrong at its fields."""
     channel = await _channel(request, session, open_id, closed_id)
     values = forms.typed_values(form)
+    if "preview" in form:
+        return await _form_page(request, _editing(channel), values)
     try:
         changes = forms.changes(forms.values_of(channel), values)
-        if changes.model_fields_set:
-            async with connection(pool_of(request)) as conn:
-                await update_channel(conn, session.user.user_id, open_id, changes, closed_id)
+        if not changes.model_fields_set:
+            return _back(request, "unchanged")
+        async with connection(pool_of(request)) as conn:
+            await update_channel(conn, session.user.user_id, open_id, changes, closed_id)
     except forms.FormInvalid as invalid:
         return await _form_page(request, _editing(channel), values, errors=invalid.errors)
     except RuleError as error:
@@ -132,7 +163,7 @@ async def resend(request: Request, session: SignedIn, form: OwnForm, open_id: _I
     """Make the broadcast that the form names due now; where it can not be, show the page with the reason."""
     try:
         async with connection(pool_of(request)) as conn:
-            await request_broadcast(conn, _broadcast_id(form), session.user.user_id)
+            await request_broadcast(conn, form_broadcast_id(form), session.user.user_id)
     except (BroadcastRateLimited, BroadcastInProgress, BroadcastInactive) as error:
         status, sentence = _NOT_NOW[type(error)]
         response = _resend_page(request, await _channel(request, session, open_id, closed_id), status, sentence)
@@ -142,17 +173,15 @@ async def resend(request: Request, session: SignedIn, form: OwnForm, open_id: _I
     return _back(request, "queued")
 
 
-@router.post(f"{_PAIR}/reactivate")
-async def reactivate(request: Request, session: SignedIn, form: OwnForm) -> Response:
-    """Switch the broadcast that the form names on again."""
-    async with connection(pool_of(request)) as conn:
-        await reactivate_broadcast(conn, _broadcast_id(form), session.user.user_id)
-    return _back(request, "reactivated")
-
-
 async def _channels(request: Request, session: Session) -> Channels:
     async with connection(pool_of(request)) as conn:
         return parse_channels(await list_channels(conn, session.user.user_id, "title"))
+
+
+async def _strips(request: Request, session: Session, channels: Channels) -> dict[UUID, list[str]]:
+    shown = [channel.broadcast_id for channel in channels.rows if channel.broadcast_id]
+    async with connection(pool_of(request)) as conn:
+        return await read_last_outcomes(conn, session.user.user_id, shown)
 
 
 async def _channel(request: Request, session: Session, open_id: str, closed_id: str) -> ChannelRow:
@@ -160,26 +189,21 @@ async def _channel(request: Request, session: Session, open_id: str, closed_id: 
         return parse_channel(await read_channel(conn, session.user.user_id, open_id, closed_id))
 
 
-def _broadcast_id(form: dict[str, str]) -> UUID:
-    try:
-        return UUID(form.get("broadcast_id", ""))
-    except ValueError:
-        raise BroadcastUnknown("the form names no broadcast") from None
-
-
-def _editing(channel: ChannelRow) -> tuple[str, str, str]:
-    return f"Edit {_name(channel)}", f"{_path(channel)}/edit", "Save changes"
+def _editing(channel: ChannelRow) -> tuple[str, str, str, str]:
+    return f"Edit {_name(channel)}", f"{_path(channel)}/edit", "Save changes", _path(channel)
 
 
 async def _form_page(
     request: Request,
-    purpose: tuple[str, str, str],
+    purpose: tuple[str, str, str, str],
     values: dict[str, str],
     status: int = 200,
     error: str | None = None,
     errors: dict[str, str] | None = None,
+    schedule: Schedule | None = None,
+    first_send: str = "now",
 ) -> Response:
-    heading, action, button = purpose
+    heading, action, button, cancel = purpose
     async with connection(pool_of(request)) as conn:
         mappings = json.loads(await read_currency_networks(conn))
     return page(
@@ -195,6 +219,11 @@ async def _form_page(
         heading=heading,
         action=action,
         button=button,
+        cancel=cancel,
+        schedule=schedule,
+        first_send=first_send,
+        zones=await time_zones(request) if schedule else [],
+        messages=broadcast_messages(forms.draft(values)),
     )
 
 

@@ -25,7 +25,12 @@ _SENTENCES = {
     "deleted": "The channel is deleted, and its broadcast row with it:",
     "deleted_alone": "The channel is deleted.",
     "queued": "The two messages are queued and go out as soon as it is their turn.",
-    "reactivated": "The broadcast is switched on again.",
+    "reactivated": "The broadcast is switched on again, and goes out at its next turn.",
+    "reactivated_now": "The broadcast is switched on again, and the two messages are queued.",
+    "paused": "The broadcast is paused: nothing is sent until you resume it.",
+    "skipped": "The next turn is skipped.",
+    "scheduled": "The schedule is saved.",
+    "unchanged": "Nothing was changed.",
 }
 
 

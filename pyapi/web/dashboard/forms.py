@@ -1,13 +1,17 @@
 """The channel form: what the templates need of each field, what is filled in, and what is wrong with what was typed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from types import SimpleNamespace
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from pyapi.channels.field_problems import field_problems
-from pyapi.channels.fields import FIELDS, ChannelChanges, ChannelRegistration, form_attributes
+from pyapi.channels.fields import FIELDS, ChannelChanges, ChannelRegistration, Schedule, form_attributes
+from pyapi.channels.messages import Advertised
 from pyapi.channels.rows import ChannelRow
 from pyapi.errors import (
     BroadcastError,
@@ -19,6 +23,7 @@ from pyapi.errors import (
 
 _TIER_FIELDS = tuple(f"sub_{n}_{part}" for n in (1, 2, 3) for part in ("price", "time"))
 _REQUIRED = "is required"
+AMOUNTS = ("sub_1_price", "sub_2_price", "sub_3_price", "payout_threshold_usd")
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,59 @@ def empty_values() -> dict[str, str]:
 
 def typed_values(fields: Mapping[str, str]) -> dict[str, str]:
     """What was typed, without blanks around it, to be shown again and to be checked."""
-    return {name: fields.get(name, "").strip().replace("\r\n", "\n") for name in FIELDS}
+    typed = {name: fields.get(name, "").strip().replace("\r\n", "\n") for name in FIELDS}
+    return typed | {name: _plain_amount(typed[name]) for name in AMOUNTS}
+
+
+def _plain_amount(text: str) -> str:
+    """An amount as people write it, such as $1,250.00 or 5,50 or 1.250,00 $, with a point and nothing else."""
+    amount = text.replace("$", "").replace(" ", "").replace("\u00a0", "")
+    if not re.fullmatch(r"-?[0-9][0-9.,]*", amount, re.ASCII):
+        return text
+    whole, comma, cents = amount.rpartition(",")
+    if comma and len(cents) <= 2 and "," not in whole:
+        return f"{whole.replace('.', '')}.{cents}" if cents else whole.replace(".", "")
+    if re.fullmatch(r"-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?", amount, re.ASCII):
+        return amount.replace(",", "")
+    return amount
+
+
+def typed_schedule(fields: Mapping[str, str]) -> Schedule:
+    """The schedule that was chosen; the database checks it."""
+    chosen = fields.get("schedule", "interval")
+    kind: Literal["interval", "daily", "by_hand"] = (
+        "daily" if chosen == "daily" else "by_hand" if chosen == "by_hand" else "interval"
+    )
+    if kind != "daily":
+        return Schedule(kind=kind)
+    # Some browsers add the seconds.
+    send_at, time_zone = (fields.get(name, "").replace("\x00", "").strip() for name in ("send_at", "time_zone"))
+    return Schedule(kind=kind, send_at=send_at[:5], time_zone=time_zone[:64])
+
+
+def draft(values: Mapping[str, str]) -> Advertised:
+    """The channel as far as it was typed, for a preview: what is missing or wrong is left out."""
+
+    def number(name: str) -> Decimal | None:
+        try:
+            found = Decimal(values[name])
+        except InvalidOperation:
+            return None
+        return found if found.is_finite() and 0 < found < 10**8 else None
+
+    tier_count = int(values["tier_count"]) if values["tier_count"] in {"1", "2", "3"} else 1
+    offered: dict[str, Any] = {}
+    for tier in (1, 2, 3):
+        price, days = number(f"sub_{tier}_price"), number(f"sub_{tier}_time")
+        offered[f"sub_{tier}_price"] = price if tier <= tier_count else None
+        offered[f"sub_{tier}_time"] = int(days) if days is not None and tier <= tier_count else None
+    texts = {name: values[name] for name in FIELDS if name.startswith(("open_", "closed_"))}
+    ids = {
+        "open_channel_id": values["open_channel_id"] or "Open channel",
+        "closed_channel_id": values["closed_channel_id"] or "Closed channel",
+    }
+    made: Advertised = SimpleNamespace(**{**texts, **ids, **offered})
+    return made
 
 
 def values_of(channel: ChannelRow) -> dict[str, str]:

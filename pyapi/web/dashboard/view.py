@@ -1,6 +1,7 @@
 """How things are shown: the templates, and the words and figures that they use."""
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from pyapi.channels.deliveries import DeliveredPart, Delivery
 from pyapi.channels.messages import dollars, tiers
 from pyapi.channels.rows import ChannelRow
 
@@ -47,6 +49,24 @@ _STATES = {
 }
 
 
+# How a delivery ended, in words; why is what to do.
+OUTCOMES = {
+    state.name: state
+    for state in (
+        State("sent", "Sent", "good"),
+        State("failed", "Failed", "failed"),
+        State("unknown", "Unknown", "odd", "Look into the channels, and resend if a message is missing."),
+        State("skipped", "Skipped", "warn"),
+        State("superseded", "Replaced", "calm", "It was resent before it was tried again."),
+        State("channel_gone", "Channel gone", "calm"),
+        State("sending", "Sending", "busy sending"),
+        State("waiting", "Waiting", "busy", "What is missing is tried again by itself."),
+    )
+}
+_PART_LABELS = {"intended": "being sent", "sent": "sent", "failed": "not sent", "unknown": "not known whether sent"}
+_CAUSES = {"schedule": "On schedule", "by_hand": "By hand"}
+
+
 _WHY_OFF = {"owner": "Paused by you.", "operator": "Switched off by an operator."}
 
 
@@ -67,7 +87,8 @@ def channel_state(channel: ChannelRow) -> State:
         return replace(
             state, why=f"Switched off after {failures} {'failure' if failures == 1 else 'failures'} in a row."
         )
-    return replace(state, why=_WHY_OFF.get(channel.off_reason or "", state.why))
+    label = "Paused" if channel.off_reason == "owner" else state.label
+    return replace(state, label=label, why=_WHY_OFF.get(channel.off_reason or "", state.why))
 
 
 def channel_version(channel: ChannelRow) -> str:
@@ -87,6 +108,51 @@ def time_element(moment: datetime | None, otherwise: str = "none") -> Markup:
 def iso(moment: datetime) -> str:
     """A moment in UTC, to the millisecond, as the script reads it."""
     return _in_utc(moment).isoformat(timespec="milliseconds")
+
+
+def moment(at: datetime) -> Markup:
+    """A moment with its day of the week, in UTC; the script shows it in the reader's own zone, and says so."""
+    utc = _in_utc(at)
+    return Markup('<time datetime="{}" data-long>{}</time>').format(
+        iso(utc), f"{utc:%a} {utc.day} {utc:%b %Y, %H:%M} UTC"
+    )
+
+
+def relative(at: datetime) -> Markup:
+    """How far away a moment is, such as: in 3 hours; the script keeps it true."""
+    minutes = round((_in_utc(at) - datetime.now(UTC)).total_seconds() / 60)
+    if minutes < 1:
+        words = "Any moment"
+    elif minutes < 90:
+        words = f"In {minutes} {'minute' if minutes == 1 else 'minutes'}"
+    elif minutes < 48 * 60:
+        words = f"In {round(minutes / 60)} hours"
+    else:
+        words = f"In {round(minutes / 1440)} days"
+    return Markup('<span data-relative="{}">{}</span>').format(iso(at), words)
+
+
+def cause(delivery: Delivery) -> str:
+    """Why a delivery was made: its turn, somebody's click, and further attempts."""
+    attempts = max((part.attempts for part in delivery.parts), default=1)
+    words = _CAUSES[delivery.cause]
+    return words if attempts == 1 else f"{words}, {attempts} attempts"
+
+
+def message_link(part: DeliveredPart) -> str:
+    """Where Telegram shows a message of a channel to who may see it."""
+    return f"https://t.me/c/{part.chat_id.strip().removeprefix('-100')}/{part.message_id}"
+
+
+def reason(part: DeliveredPart) -> str:
+    """What went wrong with a part and what to do, without the channel, beside whose name it stands."""
+    return (part.error_message or "").removeprefix(f"{part.part.capitalize()} channel: ")
+
+
+def counted(outcomes: list[str]) -> str:
+    """The strip in words, such as: The last 3: 2 sent, 1 failed."""
+    counts = Counter(OUTCOMES[outcome].label.lower() for outcome in outcomes)
+    return f"The last {len(outcomes)}: " + ", ".join(f"{count} {label}" for label, count in counts.most_common())
 
 
 def clock(seconds: int) -> str:
@@ -113,9 +179,17 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "cause": cause,
         "clock": clock,
+        "counted": counted,
         "dollars": dollars,
         "iso": iso,
+        "message_link": message_link,
+        "moment": moment,
+        "outcome_kind": lambda outcome: OUTCOMES[outcome].kind.split()[0],
+        "part_label": lambda part: _PART_LABELS[part.state],
+        "reason": reason,
+        "relative": relative,
         "sentence": sentence,
         "state": channel_state,
         "tiers": tiers,

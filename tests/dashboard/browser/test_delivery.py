@@ -55,6 +55,9 @@ def test_card_shows_sent_switched_off_sending_and_unknown_as_the_worker_gets_the
         expect(shown).to_contain_text("bot was kicked from the channel chat")
 
         shown.get_by_role("button", name="Switch on again").click()
+        page.get_by_role("radio", name="Now").check()
+        page.get_by_role("button", name="Switch on").click()
+        page.get_by_role("link", name="Channels").click()
         expect_state(page, PAIR, "Sent")
         expect(messages).to_have_count(2)
 

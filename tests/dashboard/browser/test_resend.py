@@ -90,7 +90,9 @@ def test_state_changes_are_seen_as_they_happen(page: Page, person: Person, owner
     assert page.evaluate("window.sameDocument") is True
 
     shown.get_by_role("button", name="Switch on again").click()
-    expect(page.get_by_text("The broadcast is switched on again.")).to_be_visible()
+    page.get_by_role("button", name="Switch on").click()
+    expect(page.get_by_text("The broadcast is switched on again, and goes out at its next turn.")).to_be_visible()
+    page.get_by_role("link", name="Channels").click()
     expect(shown.get_by_role("button", name="Resend Notification")).to_be_enabled()
 
 

@@ -5,6 +5,7 @@
 const LIST_RETRY_MS = 5000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const live = document.querySelector("[data-live]");
+const livePage = document.querySelector("[data-live-page]");
 let source = null;
 let refreshing = null;
 let again = false;
@@ -13,11 +14,45 @@ let dueTimer = 0;
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 
 const timeFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const longFormat = new Intl.DateTimeFormat("en-GB", {
+  weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
+});
+const ownZone = longFormat.resolvedOptions().timeZone;
 
 function showTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     time.title = time.dataset.utc ??= time.textContent.trim();
-    time.textContent = timeFormat.format(new Date(time.dateTime));
+    const moment = new Date(time.dateTime);
+    time.textContent = "long" in time.dataset ? `${longFormat.format(moment)} ${ownZone}` : timeFormat.format(moment);
+  }
+}
+
+function relative(minutes) {
+  if (minutes < 1) return "Any moment";
+  if (minutes < 90) return `In ${minutes} ${minutes === 1 ? "minute" : "minutes"}`;
+  if (minutes < 48 * 60) return `In ${Math.round(minutes / 60)} hours`;
+  return `In ${Math.round(minutes / 1440)} days`;
+}
+
+function showDistances() {
+  for (const shown of document.querySelectorAll("[data-relative]")) {
+    shown.textContent = relative(Math.round((Date.parse(shown.dataset.relative) - Date.now()) / 60000));
+  }
+}
+
+function addCopyButtons(root) {
+  for (const shown of root.querySelectorAll("[data-copy]")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", `Copy ${shown.textContent}`);
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(shown.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), 2000);
+    });
+    shown.after(button);
   }
 }
 
@@ -46,6 +81,7 @@ function enhance(root) {
 // A broadcast falls due by the clock alone: nothing is written then, so nobody tells.
 function watchDue() {
   clearTimeout(dueTimer);
+  if (!live) return;
   const now = Date.now();
   const due = [...live.querySelectorAll("[data-due]")].map((card) => Date.parse(card.dataset.due)).filter((at) => at > now);
   if (due.length) dueTimer = setTimeout(refresh, Math.min(Math.min(...due) - now + 500, LONGEST_TIMER_MS));
@@ -83,7 +119,24 @@ function swap(fresh) {
   if (said.length) document.getElementById("news").textContent = said.join(". ");
 }
 
+// The parts of a channel's page that change by themselves; what somebody is using stays.
+async function loadParts() {
+  const answer = await fetch(location.href, { credentials: "same-origin", cache: "no-store" });
+  if (!answer.ok) throw new Error(`the page answered ${answer.status}`);
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!fresh.querySelector("[data-part]")) return location.reload();
+  for (const before of document.querySelectorAll("[data-part]")) {
+    const after = fresh.querySelector(`[data-part="${before.dataset.part}"]`);
+    const source = after.innerHTML;
+    if (before.contains(document.activeElement) || before.source === source) continue;
+    before.replaceChildren(...after.childNodes);
+    before.source = source;
+    enhance(before);
+  }
+}
+
 async function load() {
+  if (livePage) return loadParts();
   const answer = await fetch(live.dataset.live, { credentials: "same-origin", cache: "no-store" });
   if (answer.status === 401) return location.assign("/login");
   if (!answer.ok) throw new Error(`the list answered ${answer.status}`);
@@ -138,10 +191,55 @@ function goWith(list) {
   narrow();
 }
 
+// What the messages will look like, asked of the server as one types: it alone makes them.
+function previewBeside(form) {
+  const shown = document.getElementById(form.dataset.preview);
+  let timer = 0, asked = 0;
+  const show = async () => {
+    const turn = ++asked;
+    const body = new URLSearchParams(new FormData(form));
+    const answer = await fetch("/channels/preview", { method: "POST", body, credentials: "same-origin" }).catch(() => null);
+    if (answer?.ok && turn === asked) shown.innerHTML = await answer.text();
+  };
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(show, 250);
+  });
+  show();
+}
+
+// A form that somebody is filling in survives a session that ends meanwhile; this tab alone knows it, until one signs out.
+function keepDraft(form) {
+  const key = `draft:${location.pathname}`;
+  let draft = null;
+  try {
+    draft = JSON.parse(sessionStorage.getItem(key));
+  } catch {}
+  if (draft && sessionStorage.getItem("session-lost")) {
+    sessionStorage.removeItem("session-lost");
+    for (const [name, value] of draft) {
+      for (const field of form.elements) {
+        if (field.name !== name) continue;
+        if (field.type === "radio" || field.type === "checkbox") field.checked = field.value === value || field.checked && field.type === "checkbox";
+        else field.value = value;
+      }
+    }
+  }
+  form.addEventListener("input", () => sessionStorage.setItem(key, JSON.stringify([...new FormData(form)])));
+}
+
 enhance(document);
+addCopyButtons(document);
+setInterval(showDistances, 20_000);
+showDistances();
+for (const zone of document.querySelectorAll("[data-own-zone]")) zone.value ||= ownZone;
+if (document.getElementById("password")) sessionStorage.setItem("session-lost", "1");
+document.querySelector("form.who")?.addEventListener("submit", () => sessionStorage.clear());
+document.querySelectorAll("form[data-draft]").forEach(keepDraft);
+document.querySelectorAll("form[data-preview]").forEach(previewBeside);
 document.querySelectorAll("datalist[data-goes-with]").forEach(goWith);
 document.querySelector("[data-focus]")?.focus();
-if (live) {
+if (live || livePage) {
   watchDue();
   connect();
   // A hidden tab needs no connection: a browser has few of them for one host.
