@@ -615,12 +615,12 @@ SELECT
     coalesce(
         'begins ' || wider.name || ' as well',
         CASE one.columns[1]
-            WHEN 'client_id' THEN 'the row goes with its channel, by the pair; no key looks rows up by client_id'
+            WHEN 'client_id' THEN 'the row goes with its channel by the pair, and no key looks rows up by client_id'
             ELSE 'no statement of ours looks a row up by its status alone'
         END
     ) AS reason,
-    'DROP INDEX CONCURRENTLY ' || CAST(CAST(one.indexrelid AS regclass) AS text) || ';' AS drop_statement,
-    replace(pg_get_indexdef(one.indexrelid), 'CREATE INDEX ', 'CREATE INDEX CONCURRENTLY ') || ';' AS make_statement
+    'DROP INDEX CONCURRENTLY ' || CAST(CAST(one.indexrelid AS regclass) AS text) AS drop_statement,
+    replace(pg_get_indexdef(one.indexrelid), 'CREATE INDEX ', 'CREATE INDEX CONCURRENTLY ') AS make_statement
 FROM index_of AS one
 LEFT JOIN pg_stat_user_indexes AS s ON s.indexrelid = one.indexrelid
 LEFT JOIN LATERAL (
