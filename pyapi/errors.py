@@ -192,7 +192,7 @@ class BroadcastRateLimited(BroadcastError):
 
 
 class BroadcastWithoutTurns(BroadcastError):
-    """BM018: the broadcast is sent by hand only: it has no next turn."""
+    """BM018: the broadcast is sent by hand only, without a next turn."""
 
     code = "broadcast_without_turns"
 
