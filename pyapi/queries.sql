@@ -239,21 +239,37 @@ SELECT broadcast.record_login(CAST(%(user_id)s AS uuid));
 -- A client's channels, each with its broadcast; NULL there where a row is missing. One JSON text.
 SELECT CAST(broadcast.client_channels(CAST(%(client_id)s AS uuid), CAST(%(sort)s AS text)) AS text);
 
+-- name: channel_page
+-- A page of a client's channels, and the counts. One JSON text.
+SELECT CAST(
+    broadcast.channel_page(
+        CAST(%(client_id)s AS uuid),
+        CAST(%(search)s AS text),
+        CAST(%(state)s AS text),
+        CAST(%(sort)s AS text),
+        CAST(%(after)s AS text []),
+        CAST(%(before)s AS text []),
+        CAST(%(open_channel_id)s AS text),
+        CAST(%(closed_channel_id)s AS text)
+    ) AS text
+);
+
 -- name: currency_network_mappings
 -- Which currencies and networks go together. One JSON text.
 SELECT CAST(broadcast.currency_network_mappings() AS text);
 
 -- name: read_channel
 -- The JSON text of the one channel of the client that is meant; the database refuses any other. A LEFT JOIN, so that
--- own_channel() is asked in any case. A client has few channels: the list is one place to read a channel from.
+-- own_channel() is asked in any case.
 SELECT CAST(c.channel AS text)
 FROM broadcast.own_channel(
     CAST(%(client_id)s AS uuid), CAST(%(open_channel_id)s AS text), CAST(%(closed_channel_id)s AS text)
 ) AS own (closed_channel_id)
-LEFT JOIN json_array_elements(broadcast.client_channels(CAST(%(client_id)s AS uuid)) -> 'channels') AS c (channel)
-    ON
-        c.channel ->> 'open_channel_id' = CAST(%(open_channel_id)s AS text)
-        AND c.channel ->> 'closed_channel_id' = own.closed_channel_id;
+LEFT JOIN LATERAL json_array_elements(
+    broadcast.client_channels(
+        CAST(%(client_id)s AS uuid), 'newest', ARRAY[CAST(%(open_channel_id)s AS text)], ARRAY[own.closed_channel_id]
+    ) -> 'channels'
+) AS c (channel) ON TRUE;
 
 -- name: channel_of_broadcast
 -- The JSON text of the client's channel that has this broadcast; one row or none.
@@ -334,7 +350,7 @@ FROM broadcast.user_of_id(CAST(%(client_id)s AS uuid)) AS u
 WHERE u.is_active;
 
 -- name: listen_for_changes
--- Has the server tell of changes of channels and broadcasts; the payload is a client's id, or empty.
+-- Has the server tell of changes; the payload is a client's id and a channel's two, or the client's alone, or empty.
 LISTEN broadcast_manager_changed;
 
 -- name: limit_statements

@@ -45,6 +45,7 @@
 \ir delivery/refuse_broadcast.sql
 \ir delivery/off_reason.sql
 \ir delivery/switch_off.sql
+\ir delivery/last_outcome.sql
 \ir delivery/broadcast_state.sql
 \ir delivery/retry_after_seconds.sql
 \ir delivery/client_broadcast.sql
@@ -74,6 +75,7 @@
 \ir channels/update_channel.sql
 \ir channels/delete_channel.sql
 \ir channels/client_channels.sql
+\ir channels/channel_page.sql
 \ir channels/user_of_id.sql
 \ir channels/password_hash_of.sql
 \ir channels/record_login.sql

@@ -3,6 +3,20 @@ SELECT broadcast.lock_without_queueing(
 );
 ALTER TABLE public.broadcast_manager DROP CONSTRAINT broadcast_manager_client_id_pair_fkey;
 
+-- Only what the upgrade set.
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_attribute AS a
+        CROSS JOIN pg_options_to_table(a.attoptions) AS o
+        WHERE a.attrelid = 'public.broadcast_manager'::regclass AND a.attname = 'client_id'
+            AND o.option_name = 'n_distinct' AND o.option_value = '-0.01'
+    ) THEN
+        ALTER TABLE public.broadcast_manager ALTER COLUMN client_id RESET (n_distinct);
+    END IF;
+END;
+$$;
+
 -- A key of this name that was there before us has no comment of ours, and stays.
 DO $$
 BEGIN

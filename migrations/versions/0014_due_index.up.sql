@@ -24,3 +24,7 @@ WHERE to_regclass('public.broadcast_manager_next_send_time_idx') IS NOT NULL
 
 SET lock_timeout = 0
 \g
+
+-- What 0007 said of client_id counts from the next ANALYZE on.
+ANALYZE public.broadcast_manager (client_id)
+\g

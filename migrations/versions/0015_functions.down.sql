@@ -1,7 +1,8 @@
 DROP FUNCTION broadcast.record_login(uuid);
 DROP FUNCTION broadcast.password_hash_of(text);
 DROP FUNCTION broadcast.user_of_id(uuid);
-DROP FUNCTION broadcast.client_channels(uuid, text);
+DROP FUNCTION broadcast.channel_page( uuid, text, text, text, text [], text [], text, text, integer );
+DROP FUNCTION broadcast.client_channels(uuid, text, text [], text []);
 DROP FUNCTION broadcast.delete_channel(uuid, text, text);
 DROP FUNCTION broadcast.update_channel(uuid, text, text, jsonb);
 DROP FUNCTION broadcast.register_channel(uuid, text, jsonb);
@@ -31,6 +32,7 @@ DROP FUNCTION broadcast.request_broadcast(uuid, uuid);
 DROP FUNCTION broadcast.client_broadcast(uuid, uuid);
 DROP FUNCTION broadcast.retry_after_seconds(public.broadcast_manager);
 DROP FUNCTION broadcast.broadcast_state(public.broadcast_manager);
+DROP FUNCTION broadcast.last_outcome(uuid);
 DROP FUNCTION broadcast.switch_off(uuid, text);
 DROP FUNCTION broadcast.off_reason(public.broadcast_manager);
 DROP FUNCTION broadcast.refuse_broadcast(uuid);

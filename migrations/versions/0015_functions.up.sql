@@ -59,28 +59,34 @@ COMMENT ON FUNCTION broadcast.switch_off(uuid, text) IS
 'Switches a broadcast off and keeps why: failures, owner or operator. What is being sent is finished.';
 REVOKE ALL ON FUNCTION broadcast.switch_off(uuid, text) FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.last_outcome(broadcast_id uuid)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT d.outcome FROM broadcast.deliveries AS d
+    WHERE d.broadcast_id = last_outcome.broadcast_id
+    ORDER BY d.id DESC
+    LIMIT 1;
+$$;
+
+COMMENT ON FUNCTION broadcast.last_outcome(uuid) IS
+'How a broadcast''s last delivery ended; NULL while it may go on, or where there was none.';
+REVOKE ALL ON FUNCTION broadcast.last_outcome(uuid) FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.broadcast_state(b public.broadcast_manager)
 RETURNS text
-LANGUAGE sql STABLE STRICT
-SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE
+-- Neither STRICT nor a SET clause nor a query: they would keep the planner from inlining the body, and a page asks it of
+-- a thousand rows. Whoever calls this pins the path.
 AS $$
     SELECT CASE
         WHEN b.broadcast_status = 'in_progress' THEN 'sending'
         WHEN b.is_active IS NOT TRUE THEN 'off'
         WHEN b.broadcast_status = 'skipped' THEN 'skipped'
         WHEN b.next_send_time <= now() THEN 'queued'
-        WHEN b.broadcast_status = 'failed' THEN coalesce(
-            (
-                SELECT 'unknown'
-                FROM (
-                    SELECT d.outcome FROM broadcast.deliveries AS d
-                    WHERE d.broadcast_id = b.id
-                    ORDER BY d.id DESC
-                    LIMIT 1
-                ) AS last
-                WHERE last.outcome = 'unknown'
-            ), 'failed'
-        )
+        WHEN b.broadcast_status = 'failed' AND broadcast.last_outcome(b.id) = 'unknown' THEN 'unknown'
+        WHEN b.broadcast_status = 'failed' THEN 'failed'
         WHEN b.broadcast_status = 'completed' THEN 'sent'
         ELSE 'scheduled'
     END;
@@ -1076,8 +1082,8 @@ REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.channel_problem(c public.main_clients_database)
 RETURNS text
-LANGUAGE sql STABLE STRICT
-SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE
+-- Neither STRICT nor a SET clause: they would keep the planner from inlining the body. Whoever calls this pins the path.
 AS $$
     SELECT CASE
         WHEN btrim(c.closed_channel_donation_message::text) <> '' IS NOT TRUE THEN 'it has no donation message'
@@ -1541,7 +1547,12 @@ COMMENT ON FUNCTION broadcast.delete_channel(uuid, text, text) IS
 'Deletes a client''s channel; gives the broadcast_id of the row that the database removed with it.';
 REVOKE ALL ON FUNCTION broadcast.delete_channel(uuid, text, text) FROM public;
 
-CREATE OR REPLACE FUNCTION broadcast.client_channels(client_id uuid, sort text DEFAULT 'newest')
+CREATE OR REPLACE FUNCTION broadcast.client_channels(
+    client_id uuid,
+    sort text DEFAULT 'newest',
+    open_channel_ids text [] DEFAULT NULL,
+    closed_channel_ids text [] DEFAULT NULL
+)
 RETURNS json
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
@@ -1615,12 +1626,172 @@ AS $$
             broadcast.finite(b.last_error_time) AS last_error_time,
             broadcast.finite(b.last_manual_trigger_time) AS last_manual_trigger_time
     ) AS shown
-    WHERE c.client_id = client_channels.client_id;
+    WHERE c.client_id = client_channels.client_id
+        AND (
+            client_channels.open_channel_ids IS NULL
+            OR (c.open_channel_id::text, c.closed_channel_id::text) IN (
+                SELECT
+                    p.open_channel_id,
+                    p.closed_channel_id
+                FROM unnest(client_channels.open_channel_ids, client_channels.closed_channel_ids)
+                    AS p (open_channel_id, closed_channel_id)
+            )
+        );
 $$;
 
-COMMENT ON FUNCTION broadcast.client_channels(uuid, text) IS
-'A client''s channels with their broadcasts, and how many there may be, as JSON; sort is newest, oldest or title.';
-REVOKE ALL ON FUNCTION broadcast.client_channels(uuid, text) FROM public;
+COMMENT ON FUNCTION broadcast.client_channels(uuid, text, text [], text []) IS
+'A client''s channels with their broadcasts, and how many there may be, as JSON; sort is newest, oldest or title. With '
+'the two arrays, whose places go together, only the channels of these pairs.';
+REVOKE ALL ON FUNCTION broadcast.client_channels(uuid, text, text [], text []) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.channel_page(
+    client_id uuid,
+    search text DEFAULT '',
+    state text DEFAULT '',
+    sort text DEFAULT 'attention',
+    after text [] DEFAULT NULL,
+    before text [] DEFAULT NULL,
+    open_channel_id text DEFAULT NULL,
+    closed_channel_id text DEFAULT NULL,
+    page_size integer DEFAULT 50
+)
+RETURNS json
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+SET timezone = 'UTC'
+-- Compiling takes longer than a thousand channels.
+SET jit = off
+AS $$
+    WITH own AS MATERIALIZED (
+        SELECT
+            c.open_channel_id::text AS open_id,
+            c.closed_channel_id::text AS closed_id,
+            lower(coalesce(c.open_channel_title, c.open_channel_id)) AS name,
+            lower(concat_ws(
+                E'\n', c.open_channel_title, c.closed_channel_title, c.open_channel_id, c.closed_channel_id
+            )) AS words,
+            b.next_send_time,
+            broadcast.channel_problem(c) IS NOT NULL AS has_problem,
+            CASE WHEN b.is_active IS NOT TRUE AND b.id IS NOT NULL THEN broadcast.off_reason(b) END AS off_reason,
+            CASE WHEN b.id IS NOT NULL THEN broadcast.broadcast_state(b) ELSE 'none' END AS state
+        FROM public.main_clients_database AS c
+        LEFT JOIN public.broadcast_manager AS b
+            ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+        WHERE c.client_id = channel_page.client_id
+    ), found AS MATERIALIZED (
+        SELECT
+            o.*,
+            CASE channel_page.sort
+                WHEN 'title' THEN ''
+                WHEN 'next' THEN
+                    CASE
+                        WHEN o.off_reason IS NULL AND isfinite(o.next_send_time)
+                            THEN to_char(o.next_send_time, 'YYYYMMDDHH24MISSUS')
+                        ELSE '9'
+                    END
+                ELSE
+                    CASE
+                        WHEN o.state = 'none' OR o.off_reason = 'failures' THEN '0'
+                        WHEN o.state IN ('failed', 'unknown') OR o.has_problem THEN '1'
+                        WHEN o.state = 'skipped' OR o.off_reason IS NOT NULL THEN '2'
+                        WHEN o.state IN ('sending', 'queued') THEN '3'
+                        ELSE '4'
+                    END
+            END COLLATE "C" AS rank
+        FROM own AS o
+        WHERE position(lower(btrim(channel_page.search)) IN o.words) > 0
+    ), counts AS (
+        SELECT
+            f.state,
+            count(*) AS count
+        FROM found AS f
+        GROUP BY f.state
+    ), listed AS MATERIALIZED (
+        SELECT
+            f.*,
+            row_number() OVER (ORDER BY f.rank, f.name, f.open_id, f.closed_id) AS number
+        FROM found AS f
+        WHERE channel_page.state = '' OR f.state = channel_page.state
+    ), first AS (
+        SELECT
+            count(*) AS matching,
+            CASE
+                WHEN channel_page.after IS NOT NULL
+                    THEN count(*) FILTER (
+                        WHERE (l.rank, l.name, l.open_id, l.closed_id) <= (
+                            channel_page.after[1], channel_page.after[2], channel_page.after[3], channel_page.after[4]
+                        )
+                    )
+                WHEN channel_page.before IS NOT NULL
+                    THEN greatest(
+                        count(*) FILTER (
+                            WHERE (l.rank, l.name, l.open_id, l.closed_id) < (
+                                channel_page.before[1], channel_page.before[2],
+                                channel_page.before[3], channel_page.before[4]
+                            )
+                        ) - channel_page.page_size,
+                        0
+                    )
+                ELSE 0
+            END AS passed
+        FROM listed AS l
+    ), page AS MATERIALIZED (
+        SELECT
+            l.open_id,
+            l.closed_id,
+            l.number,
+            ARRAY[l.rank, l.name, l.open_id, l.closed_id] AS place
+        FROM listed AS l
+        CROSS JOIN first AS f
+        WHERE l.number > f.passed AND l.number <= f.passed + channel_page.page_size
+    ), wanted AS MATERIALIZED (
+        SELECT
+            p.open_id,
+            p.closed_id,
+            p.number
+        FROM page AS p
+        WHERE channel_page.open_channel_id IS NULL
+        UNION ALL
+        SELECT channel_page.open_channel_id, channel_page.closed_channel_id, 1
+        WHERE channel_page.open_channel_id IS NOT NULL
+    )
+
+    SELECT json_build_object(
+        'channels', (
+            SELECT coalesce(json_agg(c.channel ORDER BY w.number), '[]')
+            FROM json_array_elements(
+                broadcast.client_channels(
+                    channel_page.client_id,
+                    'newest',
+                    (SELECT coalesce(array_agg(w.open_id ORDER BY w.number), '{}') FROM wanted AS w),
+                    (SELECT coalesce(array_agg(w.closed_id ORDER BY w.number), '{}') FROM wanted AS w)
+                ) -> 'channels'
+            ) AS c (channel)
+            INNER JOIN wanted AS w
+                ON c.channel ->> 'open_channel_id' = w.open_id AND c.channel ->> 'closed_channel_id' = w.closed_id
+        ),
+        'passed', f.passed,
+        'matching', f.matching,
+        'total', (SELECT count(*) FROM own AS o),
+        'max_channels', (SELECT s.max_channels_per_client FROM broadcast.settings AS s),
+        'states', (SELECT coalesce(json_object_agg(s.state, s.count ORDER BY s.state), '{}') FROM counts AS s),
+        'before', (SELECT to_json(p.place) FROM page AS p WHERE f.passed > 0 ORDER BY p.number LIMIT 1),
+        'after', (
+            SELECT to_json(p.place) FROM page AS p
+            WHERE f.passed + channel_page.page_size < f.matching
+            ORDER BY p.number DESC
+            LIMIT 1
+        )
+    )
+    FROM first AS f;
+$$;
+
+COMMENT ON FUNCTION broadcast.channel_page(uuid, text, text, text, text [], text [], text, text, integer) IS
+'A page of a client''s channels that fit a search and a state, in the order attention, title or next, after or before a '
+'place, and how many are in each state, as JSON; with a pair''s ids that channel alone, and the counts.';
+REVOKE ALL ON FUNCTION broadcast.channel_page(
+    uuid, text, text, text, text [], text [], text, text, integer
+) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.user_of_id(user_id uuid)
 RETURNS TABLE (

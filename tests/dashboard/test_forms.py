@@ -32,6 +32,11 @@ def broadcast(conn: Conn, path: str) -> dict[str, Any]:
     return found
 
 
+def card_of(path: str) -> str:
+    """Where an action leads: to the channel's card in the list."""
+    return "/#c" + "_".join(path.split("/")[2:])
+
+
 # As browsers tell of a form that a page of another site sends: current ones, and those that send Origin alone.
 ELSEWHERE = {
     "another site": {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
@@ -161,7 +166,7 @@ def test_edit_sends_only_what_was_changed(visitor: Visitor, owner_conn: Conn) ->
         "open_channel_title": "Now with a title",
     }
     answer = visitor.send("/channels/-12345/-54321/edit", **values)
-    assert answer.headers.get("location") == "/", answer.text
+    assert answer.headers.get("location") == "/#c-12345_-54321", answer.text
     row = owner_conn.execute("SELECT sub_1_time, open_channel_title FROM public.main_clients_database").fetchone()
     assert row == (31, "Now with a title")
 
@@ -231,7 +236,7 @@ def test_missing_trigger_stores_nothing_and_says_so(visitor: Visitor, owner_conn
 def test_resend_makes_the_broadcast_due_and_waits_then(visitor: Visitor, owner_conn: Conn) -> None:
     path = visitor.register()
     owner_conn.execute("UPDATE public.broadcast_manager SET next_send_time = now() + interval '1 day'")
-    assert visitor.resend(path).headers["location"] == "/"
+    assert visitor.resend(path).headers["location"] == card_of(path)
     row = broadcast(owner_conn, path)
     assert (row["broadcast_status"], row["manual_trigger_count"]) == ("pending", 1)
     again = visitor.resend(path)
@@ -247,7 +252,7 @@ def test_click_asks_for_ownership_once(visitor: Visitor, monkeypatch: pytest.Mon
     # The broadcast's id is asked for, which is refused unless it is the client's: the channel is not read beside it.
     monkeypatch.setattr("pyapi.web.dashboard.channels.read_channel", None)
     for action in ("resend", "reactivate"):
-        assert visitor.http.post(f"{path}/{action}", data=form).headers["location"] == "/"
+        assert visitor.http.post(f"{path}/{action}", data=form).headers["location"] == card_of(path)
 
 
 @pytest.mark.parametrize("broadcast_id", ["", "x", "7e1018e4-5644-4031-a05c-4166cc877264"])
@@ -293,7 +298,7 @@ def test_switched_off_broadcast_says_why_and_is_switched_on_again(
     owner_conn.execute("UPDATE public.broadcast_manager SET is_active = false, consecutive_failures = 5")
     page = visitor.http.get("/")
     assert sentence in page.text
-    assert visitor.http.post(f"{path}/reactivate", data=inputs_of(page)).headers["location"] == "/"
+    assert visitor.http.post(f"{path}/reactivate", data=inputs_of(page)).headers["location"] == card_of(path)
     row = broadcast(owner_conn, path)
     assert (row["is_active"], row["consecutive_failures"]) == (True, 0)
 

@@ -1,6 +1,8 @@
 """How things are shown: the templates, and the words and figures that they use."""
 
 import hashlib
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +15,7 @@ from markupsafe import Markup, escape
 
 from pyapi.channels.messages import dollars, tiers
 from pyapi.channels.rows import ChannelRow
+from pyapi.web.dashboard.list_view import where_one_was
 
 _FOLDER = Path(__file__).parent
 
@@ -73,7 +76,7 @@ def channel_state(channel: ChannelRow) -> State:
 def channel_version(channel: ChannelRow) -> str:
     """A mark that differs when what is shown of the channel differs; the countdown goes on without the server."""
     shown = replace(channel, retry_after_seconds=None)
-    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:8]
 
 
 def time_element(moment: datetime | None, otherwise: str = "none") -> Markup:
@@ -86,7 +89,7 @@ def time_element(moment: datetime | None, otherwise: str = "none") -> Markup:
 
 def iso(moment: datetime) -> str:
     """A moment in UTC, to the millisecond, as the script reads it."""
-    return _in_utc(moment).isoformat(timespec="milliseconds")
+    return _in_utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def clock(seconds: int) -> str:
@@ -104,9 +107,17 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+class _Unindented(FileSystemLoader):
+    """Templates without the spaces that their lines begin with: an eighth of a page of fifty cards."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        source, *rest = super().get_source(environment, template)
+        return re.sub(r"(?m)^[ \t]+", "", source), *rest
+
+
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER / "templates"),
+        loader=_Unindented(_FOLDER / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -137,5 +148,9 @@ def page(request: Request, template: str, status_code: int = 200, **context: Any
         status_code: of the answer.
         context: what the template uses.
     """
-    shared = {"session": getattr(request.state, "session", None), "here": None}
+    shared = {
+        "session": getattr(request.state, "session", None),
+        "here": None,
+        "channels_href": where_one_was(request).href,
+    }
     return HTMLResponse(_TEMPLATES.get_template(template).render(shared | context), status_code)

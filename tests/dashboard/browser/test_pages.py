@@ -43,7 +43,15 @@ def paths(page: Page) -> list[str]:
     href = page.get_by_role("link", name="Edit").first.get_attribute("href")
     assert href is not None
     channel = href.removesuffix("/edit")
-    return ["/", "/channels/new", f"{channel}/edit", f"{channel}/delete", f"{channel}/resend", "/operator"]
+    return [
+        "/",
+        "/?q=nothing+like+it",
+        "/channels/new",
+        f"{channel}/edit",
+        f"{channel}/delete",
+        f"{channel}/resend",
+        "/operator",
+    ]
 
 
 def serious_findings(page: Page) -> list[str]:
