@@ -117,6 +117,7 @@ err = Console(stderr=True)
 log = structlog.get_logger()
 
 WRONG_USE = 2
+WATCH_SECONDS = 2
 # So many findings of a check are shown.
 EXAMPLES = 20
 DATABASE_OPTION = "pyapi.database_url"
@@ -198,12 +199,42 @@ def upgrade(
 
 
 @app.command()
-def status() -> None:
+def status(
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Is it well? Rule, queue, workers and deliveries, until Ctrl-C.")
+    ] = False,
+) -> None:
     """Tell in five lines how far this database is, and what upgrade would do.
 
-    Exit code 0: it is upgraded, and nothing is left to do. 1: something is. 2: it could not look.
+    With --watch how it runs, anew every two seconds; once where no terminal is.
+    Exit code 0: it is upgraded, and nothing is left to do; with --watch: it is well. 1: it is not. 2: it could not
+    look.
     """
+    if watch:
+        _watch()
     _tell_status(with_refusal=False)
+
+
+def _watch() -> NoReturn:
+    from rich.live import Live
+
+    from pyapi.checks.health import Health, parse_health
+    from pyapi.checks.health_screen import screen
+
+    def read() -> Health:
+        row = conn.execute(QUERIES["health"]).fetchone()
+        return parse_health(row[0] if row else "")
+
+    with _connection() as conn:
+        health = read()
+        if out.is_terminal:
+            with suppress(KeyboardInterrupt), Live(screen(health), console=out, screen=True) as live:
+                while True:
+                    time.sleep(WATCH_SECONDS)
+                    health = read()
+                    live.update(screen(health))
+        out.print(screen(health))
+    raise typer.Exit(1 if health.problems else 0)
 
 
 def _tell_status(*, with_refusal: bool) -> NoReturn:

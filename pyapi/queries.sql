@@ -357,13 +357,6 @@ LISTEN broadcast_manager_changed;
 -- Ends the statements of this transaction that take longer.
 SELECT set_config('statement_timeout', %(milliseconds)s, TRUE);
 
--- name: queue
--- How many broadcasts are due now, and since when the oldest is.
-SELECT
-    q.due,
-    q.oldest_due
-FROM broadcast.queue() AS q;
-
 -- name: broadcasts_by_state
 -- How many broadcasts are in each state.
 SELECT
@@ -418,6 +411,24 @@ SELECT
     s.note,
     s.under_way
 FROM broadcast.sending() AS s;
+
+-- name: health
+-- Whether it is well. One JSON text.
+SELECT CAST(broadcast.health() AS text);
+
+-- name: worker_looks
+-- A worker tells that it looks for what is due.
+SELECT broadcast.worker_looks(
+    CAST(%(process)s AS text),
+    CAST(%(version)s AS text),
+    CAST(%(bot)s AS text),
+    CAST(%(concurrency)s AS integer),
+    make_interval(secs => CAST(%(poll_seconds)s AS float8))
+);
+
+-- name: worker_stops
+-- A worker tells that it stops.
+SELECT broadcast.worker_stops(CAST(%(process)s AS text));
 
 -- name: set_sending
 -- Has workers take what is due, or nothing more.

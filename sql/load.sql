@@ -37,6 +37,8 @@
 \ir tables/foreign_marks.sql
 \ir tables/watchers.sql
 \ir tables/integrity_check.sql
+\ir tables/outage.sql
+\ir tables/workers.sql
 \ir tables/no_row_level_security.sql
 \ir delivery/broadcast_manager_next_send_time_idx.sql
 \ir delivery/delivery_parts_not_sent_idx.sql
@@ -55,6 +57,11 @@
 \ir delivery/set_sending.sql
 \ir delivery/note_foreign_marks.sql
 \ir delivery/ends_delivery.sql
+\ir delivery/is_outage.sql
+\ir delivery/end_outage.sql
+\ir delivery/claim_limit.sql
+\ir delivery/worker_looks.sql
+\ir delivery/worker_stops.sql
 \ir delivery/claim_due_broadcasts.sql
 \ir delivery/messages_to_delete.sql
 \ir delivery/record_message_deleted.sql
@@ -96,6 +103,7 @@
 \ir checks/first_integrity_violations.sql
 \ir checks/check_integrity.sql
 \ir checks/metrics.sql
+\ir checks/health.sql
 \ir roles/nobody_else.sql
 \ir roles/broadcast_reader.sql
 \ir roles/broadcast_api.sql

@@ -1,3 +1,5 @@
+DROP TABLE IF EXISTS broadcast.workers;
+DROP TABLE IF EXISTS broadcast.outage;
 DROP TABLE broadcast.integrity_check;
 DROP TABLE broadcast.watchers;
 DROP TABLE broadcast.foreign_marks;

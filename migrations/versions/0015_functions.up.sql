@@ -77,8 +77,8 @@ REVOKE ALL ON FUNCTION broadcast.last_outcome(uuid) FROM public;
 CREATE OR REPLACE FUNCTION broadcast.broadcast_state(b public.broadcast_manager)
 RETURNS text
 LANGUAGE sql STABLE
--- Neither STRICT nor a SET clause nor a query: they would keep the planner from inlining the body, and a page asks it of
--- a thousand rows. Whoever calls this pins the path.
+-- Neither STRICT nor a SET clause nor a query: they would keep the planner from inlining the body, which a page asks
+-- of a thousand rows. Whoever calls this pins the path.
 AS $$
     SELECT CASE
         WHEN b.broadcast_status = 'in_progress' THEN 'sending'
@@ -340,6 +340,133 @@ COMMENT ON FUNCTION broadcast.ends_delivery(text) IS
 'Whether nothing more is sent after this error: it is not the channel''s fault, so it is tried again without counting.';
 REVOKE ALL ON FUNCTION broadcast.ends_delivery(text) FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.is_outage(error_code text)
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+-- Use the keys even while the statistics still say that the history is empty.
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    settings broadcast.settings;
+    since timestamptz;
+    failing integer;
+    went_out integer;
+BEGIN
+    SELECT s.* INTO settings FROM broadcast.settings AS s;
+    -- What failed before the last outage ended is no sign of another one.
+    SELECT greatest(clock_timestamp() - settings.outage_window, o.ended_at) INTO since
+    FROM (SELECT max(a.ended_at) AS ended_at FROM broadcast.outage AS a) AS o;
+    SELECT count(DISTINCT d.broadcast_id) INTO failing
+    FROM broadcast.delivery_parts AS p
+    INNER JOIN broadcast.deliveries AS d ON p.delivery_id = d.id
+    WHERE p.state = 'failed' AND p.error_code = is_outage.error_code AND p.decided_at > since;
+    IF failing >= settings.outage_channels THEN
+        -- The latest deliveries are enough for a share, at any length of the history.
+        SELECT count(*) INTO went_out
+        FROM (SELECT d.outcome, d.finished_at FROM broadcast.deliveries AS d ORDER BY d.id DESC LIMIT 1000) AS last
+        WHERE last.outcome = 'sent' AND last.finished_at > since;
+        IF failing >= settings.outage_share * (failing + went_out) THEN
+            INSERT INTO broadcast.outage AS o (error_code, channels, next_probe_at)
+            VALUES (is_outage.error_code, failing, clock_timestamp() + settings.outage_probe_interval)
+            ON CONFLICT ON CONSTRAINT outage_pkey DO UPDATE
+            SET error_code = excluded.error_code,
+                channels = excluded.channels,
+                began_at = excluded.began_at,
+                next_probe_at = excluded.next_probe_at,
+                ended_at = NULL
+            WHERE o.ended_at IS NOT NULL;
+        END IF;
+    END IF;
+    RETURN EXISTS (
+        SELECT FROM broadcast.outage AS o WHERE o.ended_at IS NULL AND o.error_code = is_outage.error_code
+    );
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.is_outage(text) IS
+'Whether so many channels fail with this error, in number and share, that it is no channel''s fault; it is noted then.';
+REVOKE ALL ON FUNCTION broadcast.is_outage(text) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.end_outage()
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+    WITH ended AS (
+        UPDATE broadcast.outage AS o
+        SET ended_at = clock_timestamp()
+        WHERE o.ended_at IS NULL
+        RETURNING o.ended_at
+    )
+
+    -- Workers that wait look at once.
+    SELECT pg_notify('broadcast_manager_due', '') FROM ended AS e;
+$$;
+
+COMMENT ON FUNCTION broadcast.end_outage() IS
+'A broadcast went out: sending goes on at its full rate.';
+REVOKE ALL ON FUNCTION broadcast.end_outage() FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.claim_limit(max_count integer)
+RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM broadcast.outage AS o WHERE o.ended_at IS NULL) THEN
+        RETURN max_count;
+    END IF;
+    UPDATE broadcast.outage AS o
+    SET next_probe_at = clock_timestamp() + s.outage_probe_interval
+    FROM broadcast.settings AS s
+    WHERE o.ended_at IS NULL AND o.next_probe_at <= clock_timestamp();
+    RETURN CASE WHEN FOUND THEN least(max_count, 1) ELSE 0 END;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.claim_limit(integer) IS
+'How many broadcasts a worker may claim that asks for so many: all, or in an outage one now and then.';
+REVOKE ALL ON FUNCTION broadcast.claim_limit(integer) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.worker_looks(
+    process text, version text, bot text, concurrency integer, poll_interval interval
+)
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+    DELETE FROM broadcast.workers AS w
+    WHERE w.process IN (
+        SELECT s.process FROM broadcast.workers AS s
+        WHERE s.last_look < now() - interval '15 minutes'
+        FOR UPDATE SKIP LOCKED
+    );
+    INSERT INTO broadcast.workers AS w (process, version, bot, concurrency, poll_interval)
+    VALUES (
+        worker_looks.process, worker_looks.version, worker_looks.bot, worker_looks.concurrency,
+        worker_looks.poll_interval
+    )
+    ON CONFLICT ON CONSTRAINT workers_pkey DO UPDATE SET last_look = clock_timestamp(), bot = excluded.bot;
+$$;
+
+COMMENT ON FUNCTION broadcast.worker_looks(text, text, text, integer, interval) IS
+'A worker looks for what is due; who has not for a quarter of an hour is forgotten.';
+REVOKE ALL ON FUNCTION broadcast.worker_looks(text, text, text, integer, interval) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.worker_stops(process text)
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+    DELETE FROM broadcast.workers AS w WHERE w.process = worker_stops.process;
+$$;
+
+COMMENT ON FUNCTION broadcast.worker_stops(text) IS
+'A worker stops, as it was told to.';
+REVOKE ALL ON FUNCTION broadcast.worker_stops(text) FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.claim_due_broadcasts(worker text, max_count integer)
 RETURNS TABLE (delivery_id bigint, broadcast_id uuid, client_id uuid)
 LANGUAGE sql SECURITY DEFINER
@@ -373,7 +500,7 @@ AS $$
             -- While Telegram makes the bot wait, nothing is claimed.
             AND (SELECT s.next_slot FROM broadcast.bot_slot AS s) <= now() + interval '5 seconds'
         ORDER BY b.next_send_time
-        LIMIT max_count
+        LIMIT broadcast.claim_limit(claim_due_broadcasts.max_count)
         FOR NO KEY UPDATE SKIP LOCKED
     ), claimed AS (
         UPDATE public.broadcast_manager AS b
@@ -666,6 +793,7 @@ DECLARE
     unknown integer := 0;
     failure broadcast.delivery_parts;
     result text;
+    is_outage boolean;
 BEGIN
     SELECT s.* INTO settings FROM broadcast.settings AS s;
     SELECT d.* INTO delivery FROM broadcast.deliveries AS d
@@ -723,6 +851,7 @@ BEGIN
             stored.consecutive_failures := 0;
             stored.last_error_message := NULL;
             stored.last_error_time := NULL;
+            PERFORM broadcast.end_outage();
         ELSE
             stored.broadcast_status := 'failed';
             stored.last_error_message := 'It is not known whether the message was sent: no answer came.';
@@ -747,19 +876,22 @@ BEGIN
             stored.broadcast_status := 'failed';
             stored.total_broadcasts := coalesce(stored.total_broadcasts, 0) + 1;
             stored.failed_broadcasts := coalesce(stored.failed_broadcasts, 0) + 1;
-            stored.consecutive_failures := coalesce(stored.consecutive_failures, 0) + 1;
+            is_outage := broadcast.is_outage(failure.error_code);
+            -- Where many fail alike it is nobody's fault.
+            stored.consecutive_failures := coalesce(stored.consecutive_failures, 0) + (NOT is_outage)::integer;
             -- Compared in seconds, because an interval can overflow.
             stored.next_send_time := now() + CASE
-                WHEN extract(EPOCH FROM settings.retry_pause) * 2 ^ least(stored.consecutive_failures - 1, 60)
+                WHEN extract(EPOCH FROM settings.retry_pause) * 2 ^ least(greatest(stored.consecutive_failures - 1, 0), 60)
                     < extract(EPOCH FROM settings.max_retry_pause)
-                    THEN settings.retry_pause * 2 ^ (stored.consecutive_failures - 1)
+                    THEN settings.retry_pause * 2 ^ greatest(stored.consecutive_failures - 1, 0)
                 ELSE settings.max_retry_pause
             END;
             stored.last_error_message := failure.error_message;
             stored.last_error_time := now();
             -- If it was switched off while it was being sent, it stays off, and the reason stays.
             result := CASE
-                WHEN stored.is_active AND stored.consecutive_failures >= settings.max_consecutive_failures
+                WHEN stored.is_active AND NOT is_outage
+                    AND stored.consecutive_failures >= settings.max_consecutive_failures
                     THEN 'switched_off'
                 ELSE 'failed'
             END;
@@ -1787,8 +1919,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION broadcast.channel_page(uuid, text, text, text, text [], text [], text, text, integer) IS
-'A page of a client''s channels that fit a search and a state, in the order attention, title or next, after or before a '
-'place, and how many are in each state, as JSON; with a pair''s ids that channel alone, and the counts.';
+'A page of a client''s channels that fit a search and a state, in the order attention, title or next, after or before '
+'a place, and how many are in each state, as JSON; with a pair''s ids that channel alone, and the counts.';
 REVOKE ALL ON FUNCTION broadcast.channel_page(
     uuid, text, text, text, text [], text [], text, text, integer
 ) FROM public;

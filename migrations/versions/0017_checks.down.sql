@@ -1,3 +1,4 @@
+DROP FUNCTION broadcast.health();
 DROP FUNCTION broadcast.metrics();
 DROP FUNCTION broadcast.check_integrity(interval);
 DROP FUNCTION broadcast.first_integrity_violations(uuid, integer);

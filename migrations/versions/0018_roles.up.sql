@@ -55,6 +55,7 @@ BEGIN
     GRANT EXECUTE ON FUNCTION
         broadcast.find_integrity_violations(),
         broadcast.metrics(),
+        broadcast.health(),
         broadcast.check_integrity(interval)
     TO broadcast_reader;
 END;
@@ -98,9 +99,9 @@ BEGIN
         broadcast.recent_failures(uuid, integer),
         broadcast.first_integrity_violations(uuid, integer),
         broadcast.check_integrity(interval),
-        broadcast.queue(),
         broadcast.integrity_counts(),
         broadcast.sending(),
+        broadcast.health(),
         broadcast.metrics()
     TO broadcast_api;
 END;
@@ -168,6 +169,8 @@ BEGIN
         broadcast.forget_old_deliveries(),
         broadcast.check_integrity(interval),
         broadcast.sending(),
+        broadcast.worker_looks(text, text, text, integer, interval),
+        broadcast.worker_stops(text),
         broadcast.metrics()
     TO broadcast_worker;
 END;

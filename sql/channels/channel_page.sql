@@ -141,8 +141,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION broadcast.channel_page(uuid, text, text, text, text [], text [], text, text, integer) IS
-'A page of a client''s channels that fit a search and a state, in the order attention, title or next, after or before a '
-'place, and how many are in each state, as JSON; with a pair''s ids that channel alone, and the counts.';
+'A page of a client''s channels that fit a search and a state, in the order attention, title or next, after or before '
+'a place, and how many are in each state, as JSON; with a pair''s ids that channel alone, and the counts.';
 REVOKE ALL ON FUNCTION broadcast.channel_page(
     uuid, text, text, text, text [], text [], text, text, integer
 ) FROM public;

@@ -36,9 +36,9 @@ BEGIN
         broadcast.recent_failures(uuid, integer),
         broadcast.first_integrity_violations(uuid, integer),
         broadcast.check_integrity(interval),
-        broadcast.queue(),
         broadcast.integrity_counts(),
         broadcast.sending(),
+        broadcast.health(),
         broadcast.metrics()
     TO broadcast_api;
 END;

@@ -17,6 +17,7 @@ ALLOWED = {
         "broadcast.integrity_violations": {"SELECT"},
         "broadcast.find_integrity_violations()": {"EXECUTE"},
         "broadcast.metrics()": {"EXECUTE"},
+        "broadcast.health()": {"EXECUTE"},
         "broadcast.check_integrity(interval)": {"EXECUTE"},
     },
     CHANNEL_WRITER: {
@@ -26,7 +27,6 @@ ALLOWED = {
     API: {
         "broadcast": {"USAGE"},
         "broadcast.rule_parts": {"SELECT"},
-        "broadcast.queue()": {"EXECUTE"},
         "broadcast.integrity_counts()": {"EXECUTE"},
         "broadcast.metrics()": {"EXECUTE"},
         "broadcast.password_hash_of(text)": {"EXECUTE"},
@@ -45,6 +45,7 @@ ALLOWED = {
         "broadcast.watch_client(uuid)": {"EXECUTE"},
         "broadcast.broadcasts_by_state()": {"EXECUTE"},
         "broadcast.sending()": {"EXECUTE"},
+        "broadcast.health()": {"EXECUTE"},
         "broadcast.recent_failures(uuid,integer)": {"EXECUTE"},
         "broadcast.first_integrity_violations(uuid,integer)": {"EXECUTE"},
         "broadcast.check_integrity(interval)": {"EXECUTE"},
@@ -54,6 +55,8 @@ ALLOWED = {
         "broadcast.metrics()": {"EXECUTE"},
         "broadcast.check_integrity(interval)": {"EXECUTE"},
         "broadcast.sending()": {"EXECUTE"},
+        "broadcast.worker_looks(text,text,text,integer,interval)": {"EXECUTE"},
+        "broadcast.worker_stops(text)": {"EXECUTE"},
         "broadcast.note_foreign_marks()": {"EXECUTE"},
         "broadcast.claim_due_broadcasts(text,integer)": {"EXECUTE"},
         "broadcast.next_step(bigint,text,text,integer,text,bigint,text,text,interval,jsonb)": {"EXECUTE"},

@@ -3,6 +3,7 @@
 "use strict";
 
 const LIST_RETRY_MS = 5000;
+const REFRESH_MS = 5000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const live = document.querySelector("[data-live]");
 let source = null;
@@ -188,7 +189,31 @@ function goWith(list) {
   narrow();
 }
 
+// A part of a page that asks for itself anew; what is open stays open, and focus stays where it was.
+function keepFresh(part) {
+  const again = async () => {
+    try {
+      if (document.hidden) return;
+      const answer = await fetch(part.dataset.refresh, { credentials: "same-origin", cache: "no-store" });
+      if (answer.status === 401) return location.assign("/login");
+      if (!answer.ok) return;
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(part.id);
+      for (const details of part.querySelectorAll("details[open]")) fresh.querySelector(`#${details.id}`)?.setAttribute("open", "");
+      const place = [...part.querySelectorAll("summary, [tabindex]")].indexOf(document.activeElement);
+      part.replaceChildren(...fresh.childNodes);
+      enhance(part);
+      if (place >= 0) part.querySelectorAll("summary, [tabindex]")[place]?.focus();
+    } catch {
+      // The next round asks again.
+    } finally {
+      setTimeout(again, REFRESH_MS);
+    }
+  };
+  setTimeout(again, REFRESH_MS);
+}
+
 enhance(document);
+document.querySelectorAll("[data-refresh]").forEach(keepFresh);
 document.querySelectorAll("datalist[data-goes-with]").forEach(goWith);
 document.querySelector("[data-focus]")?.focus();
 if (live) {
