@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 from uuid import UUID
 
 import psycopg
+from psycopg.rows import class_row
 
 try:
     import structlog
@@ -318,6 +319,22 @@ def _write(pieces: Iterable[str]) -> bool:
         if number == 1:
             sys.stdout.flush()
     return number > 0
+
+
+@app.command(name="try")
+def try_rule() -> None:
+    """Try the rule: insert a channel, read its id, edit and delete it, and take everything back.
+
+    As the tables' owner. The error of a trigger that is in the way is told with its SQLSTATE and the trigger's name.
+    Exit code 0: every step went well. 1: one did not, and is told. 2: it could not try.
+    """
+    from pyapi.checks.trial import Step
+
+    with _connection() as conn, conn.cursor(row_factory=class_row(Step)) as cursor:
+        steps = cursor.execute(QUERIES["try_rule"]).fetchall()
+    for step in steps:
+        out.print(f"{'✓' if step.is_done else '✗'} {step.sentence}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if all(step.is_done for step in steps) else 1)
 
 
 @app.command()

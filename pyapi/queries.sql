@@ -416,6 +416,26 @@ FROM broadcast.sending() AS s;
 -- Whether it is well. One JSON text.
 SELECT CAST(broadcast.health() AS text);
 
+-- name: try_rule
+-- Each step of a channel's life, tried and taken back.
+SELECT
+    t.step,
+    t.is_done,
+    t.detail,
+    t.error_code,
+    t.trigger_name
+FROM broadcast.try_rule() AS t;
+
+-- name: operator_tries_rule
+-- The same, for an operator.
+SELECT
+    t.step,
+    t.is_done,
+    t.detail,
+    t.error_code,
+    t.trigger_name
+FROM broadcast.operator_tries_rule(CAST(%(operator_id)s AS uuid)) AS t;
+
 -- name: worker_looks
 -- A worker tells that it looks for what is due.
 SELECT broadcast.worker_looks(

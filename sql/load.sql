@@ -104,6 +104,8 @@
 \ir checks/check_integrity.sql
 \ir checks/metrics.sql
 \ir checks/health.sql
+\ir checks/try_rule.sql
+\ir checks/operator_tries_rule.sql
 \ir roles/nobody_else.sql
 \ir roles/broadcast_reader.sql
 \ir roles/broadcast_api.sql

@@ -39,7 +39,8 @@ def screen(health: Health) -> Group:
             worker.process, worker.version, worker.state, holds, _ago(health, worker.last_look), style=style
         )
     problems = [Text(f"- {problem}", "red") for problem in health.problems]
-    return Group(head, *problems, "", facts, *(["", workers] if health.workers else []))
+    shown: list[str | Table] = ["", workers] if health.workers else []
+    return Group(head, *problems, "", facts, *shown)
 
 
 def _bars(counts: list[int]) -> str:

@@ -39,6 +39,7 @@ BEGIN
         broadcast.integrity_counts(),
         broadcast.sending(),
         broadcast.health(),
+        broadcast.operator_tries_rule(uuid),
         broadcast.metrics()
     TO broadcast_api;
 END;

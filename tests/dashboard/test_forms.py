@@ -51,7 +51,10 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("headers", ELSEWHERE.values(), ids=ELSEWHERE)
-def test_forms_of_other_sites_change_nothing(visitor: Visitor, owner_conn: Conn, headers: dict[str, str]) -> None:
+def test_forms_of_other_sites_change_nothing(
+    new_visitor: Callable[..., Visitor], owner_conn: Conn, headers: dict[str, str]
+) -> None:
+    visitor = new_visitor(operator=True)
     path = visitor.register()
     before = everything(owner_conn)
     origin = str(visitor.http.base_url)
@@ -60,6 +63,7 @@ def test_forms_of_other_sites_change_nothing(visitor: Visitor, owner_conn: Conn,
         "/login",
         "/logout",
         "/channels/new",
+        "/operator/try",
         *(f"{path}/{a}" for a in ("edit", "delete", "resend", "reactivate")),
     }
     assert {p.replace("{open_id}/{closed_id}", "/".join(path.split("/")[2:])) for p in dashboard_posts()} == app_paths

@@ -46,6 +46,7 @@ ALLOWED = {
         "broadcast.broadcasts_by_state()": {"EXECUTE"},
         "broadcast.sending()": {"EXECUTE"},
         "broadcast.health()": {"EXECUTE"},
+        "broadcast.operator_tries_rule(uuid)": {"EXECUTE"},
         "broadcast.recent_failures(uuid,integer)": {"EXECUTE"},
         "broadcast.first_integrity_violations(uuid,integer)": {"EXECUTE"},
         "broadcast.check_integrity(interval)": {"EXECUTE"},

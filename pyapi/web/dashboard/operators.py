@@ -14,11 +14,12 @@ from psycopg.rows import class_row
 
 from pyapi.checks.drift import Drift, Fact, find_drift, fingerprint_query
 from pyapi.checks.health import Health, parse_health
+from pyapi.checks.trial import Step
 from pyapi.checks.violations import Violation
 from pyapi.errors import typed_errors
 from pyapi.pool import Pool, connection
 from pyapi.queries import QUERIES
-from pyapi.web.dashboard.sessions import Operator
+from pyapi.web.dashboard.sessions import Operator, OwnForm
 from pyapi.web.dashboard.state import pool_of
 from pyapi.web.dashboard.view import named_state, page
 
@@ -102,6 +103,14 @@ async def show_health(request: Request, session: Operator) -> Response:
     return page(request, "_health.html", health=await _part(pool_of(request), _health))
 
 
+@router.post("/operator/try")
+async def try_rule(request: Request, session: Operator, form: OwnForm) -> Response:
+    """Try the rule, take it back, and show each step."""
+    del form
+    read = partial(_trial, operator_id=session.user.user_id)
+    return page(request, "try.html", here="operator", trial=await _part(pool_of(request), read))
+
+
 async def _part(pool: Pool, read: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> Part[T]:
     try:
         with typed_errors():
@@ -120,6 +129,12 @@ async def _part(pool: Pool, read: Callable[[AsyncConnection[Any]], Awaitable[T]]
 async def _health(conn: AsyncConnection[Any]) -> Health:
     row = await (await conn.execute(QUERIES["health"])).fetchone()
     return parse_health(row[0] if row else "")
+
+
+async def _trial(conn: AsyncConnection[Any], operator_id: UUID) -> list[Step]:
+    async with conn.cursor(row_factory=class_row(Step)) as cursor:
+        await cursor.execute(QUERIES["operator_tries_rule"], {"operator_id": operator_id})
+        return await cursor.fetchall()
 
 
 async def _states(conn: AsyncConnection[Any]) -> list[StateCount]:

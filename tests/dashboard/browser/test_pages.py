@@ -144,6 +144,10 @@ def test_operators_page(desk: Desk, operator_with_channels: Person) -> None:
     expect(page.get_by_role("region", name="Integrity")).to_contain_text("Nothing breaks the rule.")
     expect(page.get_by_role("region", name="Drift", exact=True)).to_contain_text("says what this release says")
     failures = page.get_by_role("table").get_by_role("row")
+    page.get_by_role("button", name="Try the rule").click()
+    expect(page.get_by_role("listitem").filter(has_text="Everything is taken back")).to_be_visible()
+    assert serious_findings(page) == []
+    page.get_by_role("link", name="Back").click()
     expect(failures.filter(has_text="The bot is not an administrator")).to_contain_text(operator_with_channels.username)
 
 
