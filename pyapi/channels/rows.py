@@ -75,7 +75,16 @@ def parse_channel(text: str) -> ChannelRow:
 def parse_page(text: str) -> ChannelPage:
     """The page of its JSON."""
     found = json.loads(text, parse_float=Decimal)
-    return ChannelPage([_row(channel) for channel in found.pop("channels")], **found)
+    return ChannelPage(
+        rows=[_row(channel) for channel in found["channels"]],
+        passed=found["passed"],
+        matching=found["matching"],
+        total=found["total"],
+        max_channels=found["max_channels"],
+        states=found["states"],
+        before=found["before"],
+        after=found["after"],
+    )
 
 
 def _row(values: dict[str, Any]) -> ChannelRow:

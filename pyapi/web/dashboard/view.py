@@ -111,8 +111,8 @@ class _Unindented(FileSystemLoader):
     """Templates without the spaces that their lines begin with: an eighth of a page of fifty cards."""
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        source, *rest = super().get_source(environment, template)
-        return re.sub(r"(?m)^[ \t]+", "", source), *rest
+        source, name, is_current = super().get_source(environment, template)
+        return re.sub(r"(?m)^[ \t]+", "", source), name, is_current
 
 
 def _environment() -> Environment:
