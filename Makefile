@@ -9,7 +9,7 @@ PRODUCT := .venv/.product-installed
 ALL := .venv/.all-installed
 
 # The quick ones first.
-CHECKS := check-format check-lint check-secrets check-sql check-migrations check-types check-packages
+CHECKS := check-format check-lint check-docs check-secrets check-sql check-migrations check-types check-packages
 
 # Every command here starts Python, some of them many times: what was compiled once is kept, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
@@ -162,6 +162,12 @@ check-format: install
 
 check-lint: install
 	$(BIN)/ruff check
+
+# Width, headings and links of Markdown, spelling everywhere, and phrases that nobody should have to read twice.
+check-docs: install
+	git ls-files -z '*.md' ':!.github' | xargs -0 $(BIN)/pymarkdown scan
+	git ls-files -z ':!*.png' | xargs -0 $(BIN)/codespell
+	git grep --line-number --ignore-case --extended-regexp -f .ci/banned-phrases -- '*.md' ':!docs/reference' ':!docs/tutorial.md'; test $$? -eq 1
 
 check-secrets: install
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline

@@ -35,6 +35,7 @@ except ModuleNotFoundError:
 from pyapi import logs
 from pyapi.checks.backfill import backfill, channels_of_client, count_missing
 from pyapi.checks.drift import find_drift, grant_statements, missing_roles, open_to, read_fingerprint
+from pyapi.checks.indexes import redundant_indexes
 from pyapi.checks.report import plural, report, wrapped
 from pyapi.checks.roles import role_names, roles_script
 from pyapi.checks.violations import is_check, stream_violations, violation_examples, violation_lines
@@ -410,6 +411,35 @@ def roles(
         out.print(f"{name}: {'missing' if name in missing else 'there'}")
 
 
+@app.command()
+def indexes(
+    drop: Annotated[bool, typer.Option("--drop", help="Drop them, after asking for each.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Drop them without asking.")] = False,
+) -> None:
+    """List the indexes of the platform's tables that the rule's keys have made redundant; inserts are faster without.
+
+    A statement of another program may use one all the same: see its scans, on each replica as well.
+    Exit code 0: it has looked, and dropped what it was to drop. 2: it could not look, or may not drop one.
+    """
+    with _connection() as conn:
+        found = redundant_indexes(conn)
+        for index in found:
+            used = f"{plural(index.scans, 'scan')} since {index.since:%Y-%m-%d}"
+            told = f"{index.name} on {index.table_name}, {index.size}, {used}"
+            out.print(told, markup=False, highlight=False, soft_wrap=True)
+            for line in (
+                f"Why: {index.reason}.",
+                f"Drop: {index.drop_statement};",
+                f"Make again: {index.make_statement};",
+            ):
+                out.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+            if yes or (drop and typer.confirm(f"Drop {index.name}?", err=True)):
+                conn.execute(index.drop_statement.encode())
+                out.print(f"  Dropped {index.name}.", markup=False, highlight=False, soft_wrap=True)
+    if not found:
+        out.print("📢 No redundant index.")
+
+
 @app.command(name="backfill")
 def backfill_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, change nothing.")] = False,
@@ -479,6 +509,8 @@ def api(
     try:
         settings = read_settings()
         application = create_app(settings, worker_settings_if_any())
+        # It takes a second: not while others wait for who asks first.
+        application.openapi()
         with _listen(host, port) as listener, metrics_served(read_metrics_settings(), settings.database_url):
             address, taken_port = listener.getsockname()[:2]
             log.info("api.listening", address=address, port=taken_port)

@@ -170,7 +170,7 @@ ORDER BY c.severity, c.check_name;
 
 -- name: without_jit
 -- Compiling takes longer than what it is for: 13 s of 15 where a check finds 300,000.
-SET LOCAL jit = off;
+SELECT set_config('jit', 'off', TRUE);
 
 -- name: missing_broadcast_count
 -- How many channels, of one client or of all (NULL), have no broadcast row.
@@ -463,6 +463,10 @@ SELECT
     CAST(%(worker)s AS text) AS worker
 FROM broadcast.claim_due_broadcasts(CAST(%(worker)s AS text), CAST(%(count)s AS integer)) AS c;
 
+-- name: set_aside_unclaimable
+-- Finds the due broadcasts that cannot be claimed, and tells how many.
+SELECT broadcast.set_aside_unclaimable();
+
 -- name: next_step
 -- Notes what came of the last request; what to delete, or to send in how many seconds by the database's clock, or the end.
 SELECT
@@ -558,6 +562,77 @@ FROM broadcast.metrics() AS m;
 -- name: check_integrity
 -- Makes the full check, unless the last one is young enough; tells whether it did.
 SELECT broadcast.check_integrity(CAST(%(max_age)s AS interval));
+
+-- name: redundant_indexes
+-- Plain indexes of the platform's tables that no key and no statement of ours needs, each with what takes its place.
+WITH index_of AS (
+    SELECT
+        i.indexrelid,
+        i.indrelid,
+        i.indisunique,
+        i.indpred,
+        i.indnkeyatts,
+        CAST(i.indkey AS text) || ' ' AS key,
+        CAST(i.indclass AS text) || ' ' AS operator_classes,
+        CAST(i.indcollation AS text) || ' ' AS collations,
+        CAST(i.indoption AS text) || ' ' AS options,
+        ARRAY(
+            SELECT CAST(a.attname AS text)
+            FROM unnest(CAST(i.indkey AS smallint[])) WITH ORDINALITY AS k (attnum, place)
+            INNER JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+            ORDER BY k.place
+        ) AS columns
+    FROM pg_index AS i
+    INNER JOIN pg_class AS c ON i.indexrelid = c.oid
+    INNER JOIN pg_am AS m ON c.relam = m.oid AND m.amname = 'btree'
+    WHERE i.indrelid IN (to_regclass('public.main_clients_database'), to_regclass('public.broadcast_manager'))
+        AND i.indisvalid
+        AND i.indexprs IS NULL
+)
+SELECT
+    CAST(CAST(one.indexrelid AS regclass) AS text) AS name,
+    CAST(CAST(one.indrelid AS regclass) AS text) AS table_name,
+    pg_size_pretty(pg_relation_size(one.indexrelid)) AS size,
+    coalesce(s.idx_scan, 0) AS scans,
+    (SELECT coalesce(d.stats_reset, pg_postmaster_start_time()) FROM pg_stat_database AS d WHERE d.datname = current_database()) AS since,
+    coalesce(
+        'begins ' || wider.name || ' as well',
+        CASE one.columns[1]
+            WHEN 'client_id' THEN 'the row goes with its channel by the pair, and no key looks rows up by client_id'
+            ELSE 'no statement of ours looks a row up by its status alone'
+        END
+    ) AS reason,
+    'DROP INDEX CONCURRENTLY ' || CAST(CAST(one.indexrelid AS regclass) AS text) AS drop_statement,
+    replace(pg_get_indexdef(one.indexrelid), 'CREATE INDEX ', 'CREATE INDEX CONCURRENTLY ') AS make_statement
+FROM index_of AS one
+LEFT JOIN pg_stat_user_indexes AS s ON s.indexrelid = one.indexrelid
+LEFT JOIN LATERAL (
+    SELECT CAST(CAST(min(other.indexrelid) AS regclass) AS text) AS name
+    FROM index_of AS other
+    WHERE other.indrelid = one.indrelid
+        AND other.indexrelid <> one.indexrelid
+        AND other.indpred IS NULL
+        AND starts_with(other.key, one.key)
+        AND starts_with(other.operator_classes, one.operator_classes)
+        AND starts_with(other.collations, one.collations)
+        AND starts_with(other.options, one.options)
+        -- Of two that are the same the first made stays.
+        AND (other.indnkeyatts > one.indnkeyatts OR other.indisunique OR other.indexrelid < one.indexrelid)
+) AS wider ON wider.name IS NOT NULL
+WHERE NOT one.indisunique
+    AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = one.indexrelid)
+    AND (
+        wider.name IS NOT NULL
+        OR one.indrelid = to_regclass('public.broadcast_manager')
+        AND one.columns IN (ARRAY['client_id'], ARRAY['broadcast_status'])
+        -- A key of somebody's from client_id would look rows up by it.
+        AND NOT EXISTS (
+            SELECT FROM pg_constraint AS k
+            INNER JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND k.conkey = ARRAY[a.attnum]
+            WHERE k.contype = 'f' AND k.conrelid = one.indrelid AND a.attname = one.columns[1]
+        )
+    )
+ORDER BY 2, 1;
 
 -- name: session_settings
 -- What every session of ours relies on, whatever server, database or role say; one row.

@@ -63,6 +63,7 @@
 \ir delivery/worker_looks.sql
 \ir delivery/worker_stops.sql
 \ir delivery/claim_due_broadcasts.sql
+\ir delivery/set_aside_unclaimable.sql
 \ir delivery/messages_to_delete.sql
 \ir delivery/record_message_deleted.sql
 \ir delivery/channel_to_send.sql

@@ -46,6 +46,8 @@ def main() -> int:
             print(f"    {test}")
         if run.returncode != 1 or not failed:
             unnoticed.append(name)
+            # The tests passed, or did not run: that must not look alike.
+            print(f"pytest ended with {run.returncode}:\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
     print(f"{len(MUTANTS)} mechanisms removed, {len(unnoticed)} not noticed: {', '.join(unnoticed) or 'none'}")
     return 1 if unnoticed else 0
 

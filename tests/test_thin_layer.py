@@ -61,6 +61,7 @@ def channel(watcher: psycopg.Connection[Any]) -> Channel:
         new_channel(add_user(watcher)),
         open_channel_title="Daily 📢 news",
         closed_channel_donation_message="Support us, it's 100% worth it: :open %(x)s",
+        sub_1_price=Decimal("9.90"),
     )
 
 

@@ -4,7 +4,6 @@ import itertools
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, LiteralString
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -136,6 +135,21 @@ def add_user(conn: psycopg.Connection[Any], client_id: uuid.UUID | None = None) 
     return client_id
 
 
+# What a client fills in beside the pair.
+CHANNEL: dict[str, Any] = {
+    "open_channel_title": "Morning signals",
+    "open_channel_description": "What moved over night, free for everyone",
+    "closed_channel_title": "Morning signals, inside",
+    "closed_channel_description": "Entries, exits and the reasons for them",
+    "closed_channel_donation_message": "If the signals paid for your breakfast, buy us one.",
+    "sub_1_price": 5,
+    "sub_1_time": 30,
+    "sub_2_price": "12.50",
+    "sub_2_time": 90,
+    "client_wallet_address": "0x71C7656EC7ab88b098defB751B7401B5f6d8976F",
+    "client_payout_currency": "USDT",
+    "client_payout_network": "ETH",
+}
 _INSERT_CHANNEL: LiteralString = """
 INSERT INTO public.main_clients_database (
   open_channel_id, open_channel_title, open_channel_description,
@@ -175,19 +189,9 @@ def add_channel(
 
 
 def new_channel(client_id: uuid.UUID, pair: tuple[str, str] | None = None) -> Channel:
-    """Give a channel with all that it must have, for insert_channel(); its pair is a fresh one where none is told."""
+    """Give a channel for insert_channel(); its pair is a fresh one where none is told."""
     open_id, closed_id = pair or (new_channel_id(), new_channel_id())
-    return Channel(
-        open_channel_id=open_id,
-        closed_channel_id=closed_id,
-        closed_channel_donation_message="If the signals paid for your breakfast, buy us one.",
-        sub_1_price=Decimal("9.90"),
-        sub_1_time=30,
-        client_wallet_address="0x71C7656EC7ab88b098defB751B7401B5f6d8976F",
-        client_payout_currency="USDT",
-        client_payout_network="ETH",
-        client_id=client_id,
-    )
+    return Channel(open_channel_id=open_id, closed_channel_id=closed_id, client_id=client_id, **CHANNEL)
 
 
 def broadcast_id(conn: psycopg.Connection[Any], pair: tuple[str, str]) -> uuid.UUID | None:

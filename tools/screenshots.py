@@ -8,9 +8,11 @@ import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
+import psycopg
 from playwright.sync_api import Browser, Page
 
-from demo.serve import DEMO_PASSWORD, DEMO_USERS
+from demo.embedded import embedded_server
+from demo.serve import DATABASE, DEMO_PASSWORD, DEMO_USERS
 from tools.chromium import HOW_TO_GET_ONE, find_chromium, running_chromium
 from tools.databases import ROOT
 from tools.serving import serving
@@ -18,6 +20,8 @@ from tools.serving import serving
 FOLDER = ROOT / "docs" / "screenshots"
 CLIENT, OPERATOR = DEMO_USERS
 CHANNEL = "/channels/-1003268562225/-1003253338212"
+# The first of the client's channels on the page.
+SYMPTOM = "-1003301774906"
 DESKTOP = {"width": 1080, "height": 760}
 PHONE = {"width": 360, "height": 740}
 
@@ -34,7 +38,34 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data, serving(Path(data) / "data") as (url, _), running_chromium() as browser:
         take_all(browser, url)
+        take_symptom(browser, url, Path(data) / "data")
     return 0
+
+
+def take_symptom(browser: Browser, url: str, data: Path) -> None:
+    """Take the picture of README.md: a channel without its broadcast row beside one that has it.
+
+    The rule refuses such a channel, so a superuser bypasses it here.
+    """
+    with embedded_server(data) as server, psycopg.connect(server, dbname=DATABASE) as conn:
+        conn.execute("SET session_replication_role = replica")
+        conn.execute("DELETE FROM broadcast_manager WHERE open_channel_id = %s", [SYMPTOM])
+    page = window(browser, url)
+    sign_in(page, CLIENT)
+    first, second = (page.locator("li.card").nth(number).bounding_box() for number in (0, 1))
+    assert first is not None
+    assert second is not None
+    page.screenshot(
+        path=FOLDER / "not-configured.png",
+        clip={
+            "x": first["x"] - 8,
+            "y": first["y"] - 8,
+            "width": first["width"] + 16,
+            "height": second["y"] + second["height"] - first["y"] + 16,
+        },
+        full_page=True,
+        animations="disabled",
+    )
 
 
 def take_all(browser: Browser, url: str) -> None:

@@ -22,6 +22,7 @@ DROP FUNCTION broadcast.intend_part(bigint, text, text);
 DROP FUNCTION broadcast.channel_to_send(bigint);
 DROP FUNCTION broadcast.record_message_deleted(text, bigint);
 DROP FUNCTION broadcast.messages_to_delete(bigint);
+DROP FUNCTION broadcast.set_aside_unclaimable();
 DROP FUNCTION broadcast.claim_due_broadcasts(text, integer);
 DROP FUNCTION broadcast.worker_stops(text);
 DROP FUNCTION broadcast.worker_looks(text, text, text, integer, interval);

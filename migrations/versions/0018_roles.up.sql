@@ -161,6 +161,7 @@ BEGIN
     GRANT EXECUTE ON FUNCTION
         broadcast.note_foreign_marks(),
         broadcast.claim_due_broadcasts(text, integer),
+        broadcast.set_aside_unclaimable(),
         broadcast.next_step(bigint, text, text, integer, text, bigint, text, text, interval, jsonb),
         broadcast.record_part(bigint, text, integer, text, bigint, text, text, interval),
         broadcast.is_still_claimed(bigint, text, double precision),

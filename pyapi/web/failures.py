@@ -44,11 +44,9 @@ class Failure:
         return {"success": False, "error": self.error, "code": self.code, **self.extra}
 
 
+_SOON = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 DATABASE_UNAVAILABLE = Failure(
-    503,
-    "database_unavailable",
-    "The database does not answer right now; try again in a moment",
-    headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    503, "database_unavailable", "The database does not answer right now; try again in a moment", headers=_SOON
 )
 DATABASE_NOT_READY = Failure(
     503, "database_not_ready", "The database is not upgraded, or this service may not use it: an operator must look"
@@ -59,10 +57,7 @@ DELIVERY_NOT_CONFIGURED = Failure(
 )
 SENDING_OFF = Failure(503, "sending_off", "Sending is switched off: broadcast-manager sending says why")
 TELEGRAM_UNAVAILABLE = Failure(
-    503,
-    "telegram_unavailable",
-    "Telegram can not be reached right now; try again in a moment",
-    headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    503, "telegram_unavailable", "Telegram can not be reached right now; try again in a moment", headers=_SOON
 )
 INTERNAL_ERROR = Failure(500, "internal_error", "Something went wrong on our side")
 RULE_BROKEN = "The channel's broadcast could not be kept in order; nothing was stored"

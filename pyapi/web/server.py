@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import resource
 import socket
 from collections.abc import Callable
@@ -17,10 +18,16 @@ _GRACE_SECONDS = 5
 _REQUEST_SECONDS = 20.0
 # For a client to make room, once more lies ready for it than buffers hold.
 _READ_SECONDS = 60.0
+# Octets taken from one client between two looks at the others: each may be a chunk of a body, and cost like one.
+_READ_AT_ONCE = 8192
 # Connections that wait to be accepted, and how many of them are between two looks at the others.
 _BACKLOG, _ACCEPTED_AT_ONCE = 2048, 16
 # Files open at once, where the system lets the process have so many: a dashboard is one.
 _FILES = 65536
+
+# uvicorn warns of what clients do wrong, without saying who; failures of ours are errors.
+_log = logging.getLogger("uvicorn.error.protocol")
+_log.setLevel(logging.ERROR)
 
 
 class _Impatient(H11Protocol):
@@ -31,6 +38,9 @@ class _Impatient(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn does the same
         super().connection_made(transport)
+        self.logger = _log
+        # asyncio's own: 256 KiB, in which 40,000 chunks stall everybody for a second.
+        transport.max_size = _READ_AT_ONCE  # type: ignore[attr-defined]
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -59,6 +69,10 @@ class _Impatient(H11Protocol):
         if self._until_read is not None:
             self._until_read.cancel()
             self._until_read = None
+
+    def _should_upgrade(self) -> bool:
+        # There is nothing to change to.
+        return False
 
     def _watch(self) -> None:
         if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):

@@ -24,8 +24,6 @@ from pyapi.channels.messages import Part, broadcast_messages
 from pyapi.log_events import milliseconds_since
 from pyapi.logs import retry_logged
 from pyapi.metrics import CLAIMS, CLAIMS_ENDED, PART_SECONDS
-from pyapi.pool import connection
-from pyapi.queries import QUERIES
 from pyapi.worker.context import DATABASE_AWAY, WorkerContext, call
 from pyapi.worker.telegram import delete_message, send_message
 from pyapi.worker.telegram_errors import (
@@ -147,9 +145,7 @@ async def claim_due(context: WorkerContext, worker: str, count: int) -> list[Cla
     Raises:
         psycopg.Error: the database did not answer; what was claimed all the same comes back with its lease.
     """
-    async with connection(context.pool) as conn, conn.cursor(row_factory=class_row(Claim)) as cursor:
-        await cursor.execute(QUERIES["claim_due_broadcasts"], {"worker": worker, "count": count})
-        claims = await cursor.fetchall()
+    claims: list[Claim] = await call(context, "claim_due_broadcasts", class_row(Claim), worker=worker, count=count)
     CLAIMS.inc(len(claims))
     return claims
 
@@ -258,12 +254,13 @@ async def _delete_earlier(context: WorkerContext, step: Step) -> tuple[Refusal |
     for message in step.to_delete or ():
         part: Part = "closed" if message["chat_id"] == step.closed_channel_id else "open"
         refused = await _delete_message(context, **message)
+        about = log.bind(chat_id=message["chat_id"], message_id=message["message_id"])
         if refused is None or refused.kind in (MESSAGE_GONE, MESSAGE_KEPT):
             deleted.append(message)
-            log.info("message.deleted", **message, code=refused.kind.code if refused else None)
+            about.info("message.deleted", code=refused.kind.code if refused else None)
             continue
         if refused.kind is not STOPPED:
-            log.warning("message.not_deleted", **message, code=refused.kind.code)
+            about.warning("message.not_deleted", code=refused.kind.code)
         if refused.kind.state == "unknown":
             refused = Refusal(NOT_DELETED, description=refused.description)
         if refused.kind in _BLOCKS:

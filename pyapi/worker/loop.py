@@ -160,7 +160,7 @@ async def _deliver_each_once(context: WorkerContext, deliveries: list[asyncio.Ta
     under_way: set[asyncio.Task[Delivered]] = set()
     try:
         while not context.unreachable and not context.stopping.is_set():
-            claims = await claim_due(context, next(names), context.settings.worker_concurrency - len(under_way))
+            claims = await _claim(context, next(names), context.settings.worker_concurrency - len(under_way))
             again = [claim for claim in claims if claim.broadcast_id in seen]
             for claim in claims:
                 if claim in again:
@@ -230,7 +230,7 @@ async def _claim_and_deliver(context: WorkerContext, deliveries: set[asyncio.Tas
                     _log_sending(is_on, note)
                     was_on = is_on
                 if free:
-                    claims = await claim_due(context, next(names), free)
+                    claims = await _claim(context, next(names), free)
                 LAST_LOOK.set_to_current_time()
             except DATABASE_AWAY as error:
                 log.warning("database.away", reason=type(error).__name__, query="claim_due_broadcasts")
@@ -255,6 +255,20 @@ async def _tell_of_look(context: WorkerContext, process: str) -> None:
         concurrency=context.settings.worker_concurrency,
         poll_seconds=context.settings.worker_poll_seconds,
     )
+
+
+async def _claim(context: WorkerContext, worker: str, count: int) -> list[Claim]:
+    try:
+        return await claim_due(context, worker, count)
+    except DATABASE_AWAY:
+        raise
+    except psycopg.Error as refusal:
+        # One row that cannot be written must not hold up the others.
+        ((refused,),) = await call(context, "set_aside_unclaimable")
+        if not refused:
+            raise
+        log.error("claims.refused", count=refused, sqlstate=refusal.sqlstate)
+        return await claim_due(context, worker, count)
 
 
 def _log_sending(is_on: bool, note: str | None) -> None:

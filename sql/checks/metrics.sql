@@ -138,7 +138,7 @@ AS $$
         NULL::text,
         count(*)::double precision
     FROM broadcast.deliveries AS d
-    WHERE d.finished_at IS NULL AND d.error_code = 'database_error'
+    WHERE d.finished_at IS NULL AND d.error_code IN ('database_error', 'not_claimable')
     UNION ALL
     SELECT
         'broadcast_manager_not_advertisable',

@@ -22,10 +22,17 @@ AS $$
                     )
                 )
             )
-            -- One of us is sending it, whatever another program has made of the row meanwhile.
+            -- One of us is sending it, whatever another program has made of the row meanwhile; or the row was found,
+            -- a moment ago, to be one that cannot be claimed.
             AND NOT EXISTS (
                 SELECT FROM broadcast.deliveries AS d
-                WHERE d.broadcast_id = b.id AND d.finished_at IS NULL AND d.worker IS NOT NULL
+                CROSS JOIN broadcast.settings AS s
+                WHERE d.broadcast_id = b.id
+                    AND d.finished_at IS NULL
+                    AND (
+                        d.worker IS NOT NULL
+                        OR (d.error_code = 'not_claimable' AND d.claimed_at > now() - s.retry_pause)
+                    )
             )
             AND (SELECT s.sending FROM broadcast.settings AS s)
             -- While Telegram makes the bot wait, nothing is claimed.

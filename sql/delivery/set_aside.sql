@@ -77,6 +77,6 @@ END;
 $$;
 
 COMMENT ON FUNCTION broadcast.set_aside(bigint, text, text) IS
-'Ends a claim that the database does not let be fulfilled (database_error), tried again after the pause for failures, or '
-'whose channel can not be advertised (not_advertisable), tried again at its next turn; counted as no failure.';
+'Ends a claim that cannot be fulfilled: database_error, tried again after the pause for failures, or '
+'not_advertisable, tried again at its next turn; counted as no failure.';
 REVOKE ALL ON FUNCTION broadcast.set_aside(bigint, text, text) FROM public;

@@ -41,7 +41,8 @@ COMMENT ON COLUMN broadcast.deliveries.lease_until IS
 COMMENT ON COLUMN broadcast.deliveries.finished_at IS
 'When it ended; NULL while it may go on.';
 COMMENT ON COLUMN broadcast.deliveries.error_code IS
-'database_error where the database did not let it be sent, the last time that it was tried, not_advertisable where the '
+'database_error where the database did not let it be sent, the last time that it was tried, not_claimable where it did '
+'not even let it be claimed, not_advertisable where the '
 'channel lacked what a message needs; NULL as a rule.';
 COMMENT ON COLUMN broadcast.deliveries.error_message IS
 'What the database said then, or what the channel lacked.';

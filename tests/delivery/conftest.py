@@ -83,11 +83,10 @@ def worker_url(database: str, worker_role: str) -> str:
 
 
 @pytest.fixture
-def conn(database: str) -> Iterator[Conn]:
+def conn(conn: Conn) -> Conn:
     """A connection as the tables' owner; Telegram's limits are off."""
-    with connect(database) as connection:
-        connection.execute("UPDATE broadcast.settings SET messages_per_second = NULL, chat_interval = NULL")
-        yield connection
+    conn.execute("UPDATE broadcast.settings SET messages_per_second = NULL, chat_interval = NULL")
+    return conn
 
 
 @pytest.fixture

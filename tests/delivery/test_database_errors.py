@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
@@ -173,3 +174,31 @@ def test_claim_that_is_lost_is_not_set_aside(conn: Conn) -> None:
     (delivery,) = claim(conn)
     assert value(conn, "SELECT broadcast.set_aside(%s, 'another', 'why')", delivery) == "lost"
     assert value(conn, "SELECT error_code FROM broadcast.deliveries") is None
+
+
+def test_row_that_cannot_be_claimed_holds_up_no_other_and_is_tried_again_later(
+    conn: Conn, settings: WorkerSettings, telegram: Telegram
+) -> None:
+    bad, good = add_broadcast(conn), add_broadcast(conn)
+    conn.execute(
+        f"ALTER TABLE broadcast_manager ADD CHECK (id <> '{bad.id}' OR broadcast_status <> 'in_progress')".encode()
+    )
+    assert send(settings).counts() == {"sent": 1}
+    assert telegram.sent() == {good.open_id: 1, good.closed_id: 1}
+    assert send(settings).results == []
+    assert value(conn, "SELECT value FROM broadcast.metrics() WHERE name = 'broadcast_manager_database_errors'") == 1
+    error = value(conn, "SELECT error_message FROM broadcast.deliveries WHERE broadcast_id = %s", bad.id)
+    assert error.startswith("23514 ")
+
+    conn.execute("ALTER TABLE broadcast_manager DROP CONSTRAINT broadcast_manager_check")
+    assert send(settings).results == []
+    conn.execute("UPDATE broadcast.deliveries SET claimed_at = claimed_at - interval '1 day'")
+    assert send(settings).counts() == {"sent": 1}
+    assert outcomes(conn, bad) == ["sent"]
+
+
+def test_worker_that_may_not_claim_at_all_says_so(conn: Conn, settings: WorkerSettings) -> None:
+    add_broadcast(conn)
+    conn.execute("REVOKE EXECUTE ON FUNCTION broadcast.claim_due_broadcasts FROM broadcast_worker")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        send(settings)

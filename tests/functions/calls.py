@@ -11,31 +11,15 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tools.databases import connect, new_channel_id
+from tools.databases import CHANNEL, connect, new_channel_id
 
 Conn = psycopg.Connection[Any]
 
 
 def fields(**changes: Any) -> dict[str, Any]:
     """A channel as a client fills it in, with a pair of its own."""
-    return {
-        "open_channel_id": new_channel_id(),
-        "open_channel_title": "Morning signals",
-        "open_channel_description": "What moved over night, free for everyone",
-        "closed_channel_id": new_channel_id(),
-        "closed_channel_title": "Morning signals, inside",
-        "closed_channel_description": "Entries, exits and the reasons for them",
-        "closed_channel_donation_message": "If the signals paid for your breakfast, buy us one.",
-        "tier_count": 2,
-        "sub_1_price": 5,
-        "sub_1_time": 30,
-        "sub_2_price": "12.50",
-        "sub_2_time": 90,
-        "client_wallet_address": "0x71C7656EC7ab88b098defB751B7401B5f6d8976F",
-        "client_payout_currency": "USDT",
-        "client_payout_network": "ETH",
-        **changes,
-    }
+    pair = {"open_channel_id": new_channel_id(), "closed_channel_id": new_channel_id()}
+    return pair | CHANNEL | {"tier_count": 2} | changes
 
 
 def register(conn: Conn, client: UUID, channel: dict[str, Any]) -> UUID | None:

@@ -100,10 +100,12 @@ class Queries:
 
 def _requests(conn: psycopg.Connection[Any]) -> Iterator[tuple[str, Request]]:
     """All that the API and the dashboard offer to a client."""
-    user_id, username, open_id, closed_id, broadcast_id = conn.execute(
+    found = conn.execute(
         "SELECT u.user_id, u.username, b.open_channel_id, b.closed_channel_id, b.id FROM public.registered_users AS u"
         " INNER JOIN public.broadcast_manager AS b ON u.user_id = b.client_id LIMIT 1"
-    ).fetchone() or ("", "", "", "", "")
+    ).fetchone()
+    assert found is not None
+    user_id, username, open_id, closed_id, broadcast_id = found
     token, cookie = (_token(user_id, username, kind) for kind in ("access", "session"))
     api = {"authorization": f"Bearer {token}", "content-type": "application/json"}
     refresh = {"authorization": f"Bearer {_token(user_id, username, 'refresh')}"}

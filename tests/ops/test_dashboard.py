@@ -228,14 +228,14 @@ def test_the_exporter_serves_the_figures_that_python_serves(prometheus: Promethe
             for s in found
         }
 
-    of_both = listed("Of the database") - {"broadcast_manager_database_up"}
+    of_both = listed("Figures of the database") - {"broadcast_manager_database_up"}
     until(lambda: names_of(prometheus, "broadcast-manager-sql") == of_both, "what docs/metrics.md says of the exporter")
     until(lambda: figures("broadcast-manager") == figures("broadcast-manager-sql"), "the same, and alike")
 
 
 def test_docs_name_the_alerts_to_leave_out_where_only_the_exporter_runs() -> None:
     asked = {rule["alert"]: {name.removesuffix("_count") for name in names_in(rule["expr"])} for rule in rules()}
-    of_processes = {alert for alert, names in asked.items() if names & listed("Of the process")}
+    of_processes = {alert for alert, names in asked.items() if names & listed("Figures of a process")}
     [sentence] = re.findall(r"With it alone, leave out .*", METRICS.read_text())
     assert set(re.findall(r"`(Broadcast\w+)`", sentence)) == of_processes
 

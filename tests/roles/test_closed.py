@@ -108,7 +108,7 @@ RESTORES: dict[str, list[str]] = {
 }
 
 
-@pytest.fixture(params=RESTORES.values(), ids=RESTORES)
+@pytest.fixture(params=list(RESTORES.values()), ids=list(RESTORES))
 def restored(
     request: pytest.FixtureRequest, server: servers.Server, database: str, empty_database: str, tmp_path: Path
 ) -> str:

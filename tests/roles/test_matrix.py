@@ -60,6 +60,7 @@ ALLOWED = {
         "broadcast.worker_stops(text)": {"EXECUTE"},
         "broadcast.note_foreign_marks()": {"EXECUTE"},
         "broadcast.claim_due_broadcasts(text,integer)": {"EXECUTE"},
+        "broadcast.set_aside_unclaimable()": {"EXECUTE"},
         "broadcast.next_step(bigint,text,text,integer,text,bigint,text,text,interval,jsonb)": {"EXECUTE"},
         "broadcast.record_part(bigint,text,integer,text,bigint,text,text,interval)": {"EXECUTE"},
         "broadcast.is_still_claimed(bigint,text,double precision)": {"EXECUTE"},

@@ -24,7 +24,7 @@ from pyapi.checks.violations import find_violations
 from pyapi.web.server import listen
 from pyapi.web.tokens import issue_token
 from tests.api.calls import API_PASSWORD, SECRET, bearer, registration
-from tests.trust.writers import writing
+from tests.trust.writers import UnderWay, writing
 from tools import databases, servers
 
 CLIENTS = 4
@@ -49,15 +49,11 @@ class Counts:
 
     kills: int = 0
     acknowledged: int = 0
-    under_way: int = 0
-    committed: int = 0
+    under_way: UnderWay = field(default_factory=UnderWay)
 
     def __str__(self) -> str:
-        return (
-            f"{self.kills} kills; {self.acknowledged} registrations acknowledged, 0 missing, 0 violations; of"
-            f" {self.under_way} under way {self.committed} turned out committed and"
-            f" {self.under_way - self.committed} not, none of them half"
-        )
+        seen = f"{self.acknowledged} registrations acknowledged, 0 missing, 0 violations"
+        return f"{self.kills} kills; {seen}; {self.under_way}"
 
 
 @dataclass
@@ -136,11 +132,9 @@ def kill_often(url: str, role_url: str, times: int, seed: int, counts: Counts) -
             counts.kills += 1
             _wait_until_gone(conn, psycopg.conninfo.conninfo_to_dict(role_url)["user"])
             for client in clients:
-                committed = client.check(conn)
-                counts.under_way += committed is not None
-                counts.committed += committed is True
+                counts.under_way.note(client.check(conn))
             assert find_violations(conn) == []
-    counts.acknowledged = sum(len(client.acknowledged) for client in clients) - counts.committed
+    counts.acknowledged = sum(len(client.acknowledged) for client in clients) - counts.under_way.committed
 
 
 @contextmanager

@@ -157,7 +157,7 @@ def test_what_the_docs_say_to_run_after_a_restore_leaves_nothing_due(
 ) -> None:
     _goes_well(run("pg_restore", "-d", empty_database, dump))
     page = (databases.ROOT / "docs/high-availability.md").read_text()
-    section = page.partition("## After a back-up was restored\n")[2].partition("\n## ")[0]
+    section = page.partition("## After a backup was restored\n")[2].partition("\n## ")[0]
     script = tmp_path / "script.sql"
     script.write_text(section.partition("```sql\n")[2].partition("```")[0])
     with databases.connect(empty_database) as conn:

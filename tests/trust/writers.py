@@ -26,6 +26,23 @@ _numbers = itertools.count(1)
 
 
 @dataclass
+class UnderWay:
+    """What became of the requests that nobody had answered when something was killed, all kills together."""
+
+    count: int = 0
+    committed: int = 0
+
+    def note(self, committed: bool | None) -> None:
+        """One client's: whether it was committed, None if nothing was under way."""
+        self.count += committed is not None
+        self.committed += committed is True
+
+    def __str__(self) -> str:
+        missing = self.count - self.committed
+        return f"of {self.count} under way {self.committed} turned out committed and {missing} not, none of them half"
+
+
+@dataclass
 class Change:
     """What one transaction does."""
 

@@ -158,6 +158,7 @@ def test_another_kind_of_connection_is_refused() -> None:
 def test_a_channel_as_json_keeps_prices_and_times_exact() -> None:
     channel = replace(
         CHANNEL,
+        sub_1_price=Decimal("9.90"),
         payout_threshold_usd=Decimal("0.10"),
         payout_threshold_updated_at=datetime(2025, 11, 14, 12, tzinfo=UTC),
     )
@@ -166,4 +167,4 @@ def test_a_channel_as_json_keeps_prices_and_times_exact() -> None:
     assert given["payout_threshold_usd"] == "0.10"
     assert given["payout_threshold_updated_at"] == "2025-11-14T12:00:00+00:00"
     assert (given["payout_strategy"], given["notification_status"]) == ("instant", False)
-    assert given["sub_2_price"] is None
+    assert given["sub_3_price"] is None

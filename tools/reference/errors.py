@@ -13,8 +13,11 @@ MIGRATION_CODES = {
     "BM004": "the rule can not be installed or taken away here; the message lists why, and nothing was changed",
     "BM005": "carries the result of the preflight's trial out of its subtransaction; never seen outside",
 }
-# Raised for workers only, which set the broadcast aside.
-WORKER_CODES = {"BM016": "the channel of a broadcast can not be advertised; the message says why"}
+# Raised for workers only, which set the broadcast aside; BM017 is caught by the function that raises it.
+WORKER_CODES = {
+    "BM016": "the channel of a broadcast cannot be advertised; the message says why",
+    "BM017": "takes back the trial of a claim in `set_aside_unclaimable()`, and is never seen",
+}
 # What the details of the codes that have one hold, so that an answer can be made.
 _DETAIL = '{"max_channels": 10, "retry_after_seconds": 300}'
 
@@ -25,9 +28,10 @@ def page() -> str:
         [
             head(
                 "Error codes",
-                "What the database refuses, how Python names it and what the API answers. Codes of class `BM` are the"
-                " project's own; the others are PostgreSQL's, told apart by table and constraint, never by a message's"
-                " text. Whoever calls from another language reads SQLSTATE, constraint name, DETAIL and HINT.",
+                "What the database refuses, its exception in Python, and the API's answer. Codes of class `BM` are the"
+                " project's own, the others PostgreSQL's. From another language, read SQLSTATE, table, constraint,"
+                " DETAIL and HINT; never the message's text. The deferred key refuses at COMMIT, so look there too"
+                " ([in Python](python.md#typed_errors)).",
             ),
             "## Refused by the database\n",
             table(

@@ -20,9 +20,9 @@ def page() -> str:
         [
             head(
                 "HTTP calls",
-                "What the API's OpenAPI document says, shortened. The whole of it, with an example of each answer, is"
-                " served at `/docs` and `/openapi.json` by the running API; [the channel API](../api.md) tells how to"
-                " begin. Bodies are JSON. Every call but login and health wants `Authorization: Bearer …`.",
+                "A summary of the API's OpenAPI document. The running API serves all of it, with an example of each"
+                " answer, at `/docs` and `/openapi.json`. [The channel API](../api.md) is the introduction. Bodies are"
+                " JSON. Every call except login and health needs `Authorization: Bearer …`.",
             ),
             *(
                 _call(f"{method.upper()} {path}", operation, document)

@@ -1,5 +1,6 @@
 """The little Markdown that the pages need."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 
@@ -29,3 +30,17 @@ def code(text: str) -> str:
 def _line(cells: Sequence[str]) -> str:
     escaped = (" ".join(cell.split()).replace("|", "\\|") for cell in cells)
     return f"| {' | '.join(escaped)} |"
+
+
+def wrapped(page: str) -> str:
+    """The page with its prose at most 100 columns wide; tables, code and headings stay as they are."""
+    lines: list[str] = []
+    in_code = False
+    for line in page.splitlines():
+        in_code ^= line.startswith("```")
+        if in_code or len(line) <= 100 or line.startswith(("|", "#")):
+            lines.append(line)
+        else:
+            indent = "  " if line.startswith("- ") else ""
+            lines += textwrap.wrap(line, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines) + "\n"

@@ -42,11 +42,11 @@ def page() -> str:
         [
             head(
                 "Settings",
-                "Environment variables of the processes. What is a rule and no matter of a process (limits, intervals)"
-                " is a column of [`broadcast.settings`](sql.md#settings), where an UPDATE"
-                " takes effect at once. `alembic`, `upgrade`, `downgrade`, `verify`, `doctor` and `backfill` read"
-                " `DATABASE_URL` alone. What a URL leaves out may stand in libpq's own variables, such as `PGPASSWORD`;"
-                " the variables of `compose.yaml` are in [`.env.example`](../../.env.example).",
+                "Environment variables of the processes. Limits and intervals are columns of"
+                " [`broadcast.settings`](sql.md#settings) instead, where an UPDATE takes effect at once. `alembic`,"
+                " `upgrade`, `downgrade`, `verify`, `doctor` and `backfill` read only `DATABASE_URL`. libpq's own"
+                " variables, such as `PGPASSWORD`, complete a URL. [`.env.example`](../../.env.example) has the"
+                " variables of `compose.yaml`.",
             ),
             *sections,
             "## Of others\n",

@@ -57,10 +57,9 @@ def page(conn: psycopg.Connection[Any]) -> str:
         [
             head(
                 "SQL objects",
-                "What `alembic upgrade head` puts into the schema `broadcast` and onto the platform's tables, in the"
-                " words of each object's own comment (psql's `\\d+` and `\\df+` show them, too). The names lead to"
-                " the definitions. Left out are the"
-                " tables that were there before: `registered_users`, `main_clients_database` and `broadcast_manager`.",
+                "What an upgrade creates in the schema `broadcast` and on the platform's tables, with each object's"
+                " COMMENT (psql's `\\d+` and `\\df+` show it too). Names link to definitions. The platform's own tables"
+                " `registered_users`, `main_clients_database` and `broadcast_manager` are left out.",
             ),
             "## Triggers\n",
             table(

@@ -33,11 +33,11 @@ def _claims(request: Request, credentials: _Credentials, kind: TokenKind) -> Cla
     return read_token(credentials.credentials, kind, request.app.state.settings.jwt_secret_key.get_secret_value())
 
 
-def _access_claims(request: Request, credentials: Annotated[_Credentials, Depends(_access)]) -> Claims:
+async def _access_claims(request: Request, credentials: Annotated[_Credentials, Depends(_access)]) -> Claims:
     return _claims(request, credentials, "access")
 
 
-def _refresh_claims(request: Request, credentials: Annotated[_Credentials, Depends(_refresh)]) -> Claims:
+async def _refresh_claims(request: Request, credentials: Annotated[_Credentials, Depends(_refresh)]) -> Claims:
     return _claims(request, credentials, "refresh")
 
 
@@ -51,6 +51,7 @@ async def _known(conn: AsyncConnection[Any], claims: Claims) -> User:
     return user
 
 
+# Not in threads, where FastAPI would run plain functions: reading a token takes less than the way there and back.
 # The claims come first: without a token nobody takes a connection.
 async def _current_user(claims: Annotated[Claims, Depends(_access_claims)], conn: Connection) -> User:
     user = await _known(conn, claims)

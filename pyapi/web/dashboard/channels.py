@@ -33,6 +33,8 @@ router = APIRouter(include_in_schema=False)
 _PAIR = "/channels/{open_id}/{closed_id}"
 _Id: TypeAlias = Annotated[str, Path(pattern=STORED_ID)]
 _AskedId: TypeAlias = Annotated[str | None, Query(pattern=STORED_ID)]
+# What the form says above, where it is sent, and what its button says.
+_REGISTRATION = ("Register a channel", "/channels/new", "Register channel")
 _NOT_NOW = {
     BroadcastRateLimited: (429, "It was sent a short while ago: please wait until it can be sent again."),
     BroadcastInProgress: (409, "It is being sent right now."),
@@ -66,7 +68,7 @@ async def show_list(
 async def show_registration(request: Request, session: SignedIn) -> Response:
     """The form for a new channel."""
     del session
-    return await _registration_page(request, forms.empty_values())
+    return await _form_page(request, _REGISTRATION, forms.empty_values())
 
 
 @router.post("/channels/new")
@@ -78,10 +80,10 @@ async def register(request: Request, session: SignedIn, form: OwnForm) -> Respon
         async with connection(pool_of(request)) as conn:
             broadcast_id = await register_channel(conn, session.user, channel)
     except forms.FormInvalid as invalid:
-        return await _registration_page(request, values, errors=invalid.errors)
+        return await _form_page(request, _REGISTRATION, values, errors=invalid.errors)
     except RuleError as error:
         status, sentence, errors = forms.refusal(error)
-        return await _registration_page(request, values, status, sentence, errors)
+        return await _form_page(request, _REGISTRATION, values, status, sentence, errors)
     return _back(request, "registered", broadcast_id, about=channel.open_channel_title)
 
 
@@ -89,7 +91,7 @@ async def register(request: Request, session: SignedIn, form: OwnForm) -> Respon
 async def show_edit(request: Request, session: SignedIn, open_id: _Id, closed_id: _Id) -> Response:
     """The form with the channel's values."""
     channel = await _channel(request, session, open_id, closed_id)
-    return await _edit_page(request, channel, forms.values_of(channel))
+    return await _form_page(request, _editing(channel), forms.values_of(channel))
 
 
 @router.post(f"{_PAIR}/edit")
@@ -103,10 +105,10 @@ async def edit(request: Request, session: SignedIn, form: OwnForm, open_id: _Id,
             async with connection(pool_of(request)) as conn:
                 await update_channel(conn, session.user.user_id, open_id, changes, closed_id)
     except forms.FormInvalid as invalid:
-        return await _edit_page(request, channel, values, errors=invalid.errors)
+        return await _form_page(request, _editing(channel), values, errors=invalid.errors)
     except RuleError as error:
         status, sentence, errors = forms.refusal(error)
-        return await _edit_page(request, channel, values, status, sentence, errors)
+        return await _form_page(request, _editing(channel), values, status, sentence, errors)
     now_open, now_closed = (values[name] or getattr(channel, name) for name in ("open_channel_id", "closed_channel_id"))
     name = values["open_channel_title"] or _name(channel)
     return _back(request, "saved", about=name, at=f"c{now_open}_{now_closed}")
@@ -184,40 +186,19 @@ def _broadcast_id(form: dict[str, str]) -> UUID:
         raise BroadcastUnknown("the form names no broadcast") from None
 
 
-async def _registration_page(
-    request: Request,
-    values: dict[str, str],
-    status: int = 200,
-    error: str | None = None,
-    errors: dict[str, str] | None = None,
-) -> Response:
-    return await _form_page(
-        request, values, status, error, errors, "Register a channel", "/channels/new", "Register channel"
-    )
-
-
-async def _edit_page(
-    request: Request,
-    channel: ChannelRow,
-    values: dict[str, str],
-    status: int = 200,
-    error: str | None = None,
-    errors: dict[str, str] | None = None,
-) -> Response:
-    heading, action = f"Edit {_name(channel)}", f"{_path(channel)}/edit"
-    return await _form_page(request, values, status, error, errors, heading, action, "Save changes")
+def _editing(channel: ChannelRow) -> tuple[str, str, str]:
+    return f"Edit {_name(channel)}", f"{_path(channel)}/edit", "Save changes"
 
 
 async def _form_page(
     request: Request,
+    purpose: tuple[str, str, str],
     values: dict[str, str],
-    status: int,
-    error: str | None,
-    errors: dict[str, str] | None,
-    heading: str,
-    action: str,
-    button: str,
+    status: int = 200,
+    error: str | None = None,
+    errors: dict[str, str] | None = None,
 ) -> Response:
+    heading, action, button = purpose
     async with connection(pool_of(request)) as conn:
         mappings = json.loads(await read_currency_networks(conn))
     return page(

@@ -7,10 +7,11 @@ was switched off or deleted is signed out.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from structlog.contextvars import bind_contextvars
 
 from pyapi.channels.accounts import User, read_user
@@ -109,7 +110,10 @@ async def read_form(request: Request) -> dict[str, str]:
     content_type = request.headers.get("content-type", "").replace(" ", "").lower()
     if content_type not in _FORM_TYPES:
         raise HTTPException(415)
-    body = await request.body()
+    try:
+        body = await request.body()
+    except ClientDisconnect:
+        raise HTTPException(400) from None
     if len(body) > MAX_FORM_BYTES:
         raise HTTPException(413)
     try:
@@ -131,7 +135,8 @@ def _sent_by_us(request: Request) -> bool:
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    return urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
+    host = request.headers.get("host")
+    return bool(host) and request.headers.get("origin") in {f"http://{host}", f"https://{host}"}
 
 
 def begin_session(request: Request, response: Response, user: User) -> None:
