@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 from uuid import UUID
 
 import psycopg
+from psycopg.rows import class_row
 
 try:
     import structlog
@@ -118,6 +119,7 @@ err = Console(stderr=True)
 log = structlog.get_logger()
 
 WRONG_USE = 2
+WATCH_SECONDS = 2
 # So many findings of a check are shown.
 EXAMPLES = 20
 DATABASE_OPTION = "pyapi.database_url"
@@ -199,12 +201,42 @@ def upgrade(
 
 
 @app.command()
-def status() -> None:
+def status(
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Is it well? Rule, queue, workers and deliveries, until Ctrl-C.")
+    ] = False,
+) -> None:
     """Tell in five lines how far this database is, and what upgrade would do.
 
-    Exit code 0: it is upgraded, and nothing is left to do. 1: something is. 2: it could not look.
+    With --watch how it runs, anew every two seconds; once where no terminal is.
+    Exit code 0: it is upgraded, and nothing is left to do; with --watch: it is well. 1: it is not. 2: it could not
+    look.
     """
+    if watch:
+        _watch()
     _tell_status(with_refusal=False)
+
+
+def _watch() -> NoReturn:
+    from rich.live import Live
+
+    from pyapi.checks.health import Health, parse_health
+    from pyapi.checks.health_screen import screen
+
+    def read() -> Health:
+        row = conn.execute(QUERIES["health"]).fetchone()
+        return parse_health(row[0] if row else "")
+
+    with _connection() as conn:
+        health = read()
+        if out.is_terminal:
+            with suppress(KeyboardInterrupt), Live(screen(health), console=out, screen=True) as live:
+                while True:
+                    time.sleep(WATCH_SECONDS)
+                    health = read()
+                    live.update(screen(health))
+        out.print(screen(health))
+    raise typer.Exit(1 if health.problems else 0)
 
 
 def _tell_status(*, with_refusal: bool) -> NoReturn:
@@ -288,6 +320,22 @@ def _write(pieces: Iterable[str]) -> bool:
         if number == 1:
             sys.stdout.flush()
     return number > 0
+
+
+@app.command(name="try")
+def try_rule() -> None:
+    """Try the rule: insert a channel, read its id, edit and delete it, and take everything back.
+
+    As the tables' owner. The error of a trigger that is in the way is told with its SQLSTATE and the trigger's name.
+    Exit code 0: every step went well. 1: one did not, and is told. 2: it could not try.
+    """
+    from pyapi.checks.trial import Step
+
+    with _connection() as conn, conn.cursor(row_factory=class_row(Step)) as cursor:
+        steps = cursor.execute(QUERIES["try_rule"]).fetchall()
+    for step in steps:
+        out.print(f"{'✓' if step.is_done else '✗'} {step.sentence}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if all(step.is_done for step in steps) else 1)
 
 
 @app.command()

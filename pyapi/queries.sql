@@ -239,21 +239,37 @@ SELECT broadcast.record_login(CAST(%(user_id)s AS uuid));
 -- A client's channels, each with its broadcast; NULL there where a row is missing. One JSON text.
 SELECT CAST(broadcast.client_channels(CAST(%(client_id)s AS uuid), CAST(%(sort)s AS text)) AS text);
 
+-- name: channel_page
+-- A page of a client's channels, and the counts. One JSON text.
+SELECT CAST(
+    broadcast.channel_page(
+        CAST(%(client_id)s AS uuid),
+        CAST(%(search)s AS text),
+        CAST(%(state)s AS text),
+        CAST(%(sort)s AS text),
+        CAST(%(after)s AS text []),
+        CAST(%(before)s AS text []),
+        CAST(%(open_channel_id)s AS text),
+        CAST(%(closed_channel_id)s AS text)
+    ) AS text
+);
+
 -- name: currency_network_mappings
 -- Which currencies and networks go together. One JSON text.
 SELECT CAST(broadcast.currency_network_mappings() AS text);
 
 -- name: read_channel
 -- The JSON text of the one channel of the client that is meant; the database refuses any other. A LEFT JOIN, so that
--- own_channel() is asked in any case. A client has few channels: the list is one place to read a channel from.
+-- own_channel() is asked in any case.
 SELECT CAST(c.channel AS text)
 FROM broadcast.own_channel(
     CAST(%(client_id)s AS uuid), CAST(%(open_channel_id)s AS text), CAST(%(closed_channel_id)s AS text)
 ) AS own (closed_channel_id)
-LEFT JOIN json_array_elements(broadcast.client_channels(CAST(%(client_id)s AS uuid)) -> 'channels') AS c (channel)
-    ON
-        c.channel ->> 'open_channel_id' = CAST(%(open_channel_id)s AS text)
-        AND c.channel ->> 'closed_channel_id' = own.closed_channel_id;
+LEFT JOIN LATERAL json_array_elements(
+    broadcast.client_channels(
+        CAST(%(client_id)s AS uuid), 'newest', ARRAY[CAST(%(open_channel_id)s AS text)], ARRAY[own.closed_channel_id]
+    ) -> 'channels'
+) AS c (channel) ON TRUE;
 
 -- name: channel_of_broadcast
 -- The JSON text of the client's channel that has this broadcast; one row or none.
@@ -398,19 +414,12 @@ FROM broadcast.user_of_id(CAST(%(client_id)s AS uuid)) AS u
 WHERE u.is_active;
 
 -- name: listen_for_changes
--- Has the server tell of changes of channels and broadcasts; the payload is a client's id, or empty.
+-- Has the server tell of changes; the payload is a client's id and a channel's two, or the client's alone, or empty.
 LISTEN broadcast_manager_changed;
 
 -- name: limit_statements
 -- Ends the statements of this transaction that take longer.
 SELECT set_config('statement_timeout', %(milliseconds)s, TRUE);
-
--- name: queue
--- How many broadcasts are due now, and since when the oldest is.
-SELECT
-    q.due,
-    q.oldest_due
-FROM broadcast.queue() AS q;
 
 -- name: broadcasts_by_state
 -- How many broadcasts are in each state.
@@ -466,6 +475,44 @@ SELECT
     s.note,
     s.under_way
 FROM broadcast.sending() AS s;
+
+-- name: health
+-- Whether it is well. One JSON text.
+SELECT CAST(broadcast.health() AS text);
+
+-- name: try_rule
+-- Each step of a channel's life, tried and taken back.
+SELECT
+    t.step,
+    t.is_done,
+    t.detail,
+    t.error_code,
+    t.trigger_name
+FROM broadcast.try_rule() AS t;
+
+-- name: operator_tries_rule
+-- The same, for an operator.
+SELECT
+    t.step,
+    t.is_done,
+    t.detail,
+    t.error_code,
+    t.trigger_name
+FROM broadcast.operator_tries_rule(CAST(%(operator_id)s AS uuid)) AS t;
+
+-- name: worker_looks
+-- A worker tells that it looks for what is due.
+SELECT broadcast.worker_looks(
+    CAST(%(process)s AS text),
+    CAST(%(version)s AS text),
+    CAST(%(bot)s AS text),
+    CAST(%(concurrency)s AS integer),
+    make_interval(secs => CAST(%(poll_seconds)s AS float8))
+);
+
+-- name: worker_stops
+-- A worker tells that it stops.
+SELECT broadcast.worker_stops(CAST(%(process)s AS text));
 
 -- name: set_sending
 -- Has workers take what is due, or nothing more.

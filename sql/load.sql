@@ -39,6 +39,8 @@
 \ir tables/foreign_marks.sql
 \ir tables/watchers.sql
 \ir tables/integrity_check.sql
+\ir tables/outage.sql
+\ir tables/workers.sql
 \ir tables/no_row_level_security.sql
 \ir delivery/broadcast_manager_next_send_time_idx.sql
 \ir delivery/delivery_parts_not_sent_idx.sql
@@ -47,6 +49,7 @@
 \ir delivery/refuse_broadcast.sql
 \ir delivery/off_reason.sql
 \ir delivery/switch_off.sql
+\ir delivery/last_outcome.sql
 \ir delivery/broadcast_state.sql
 \ir delivery/retry_after_seconds.sql
 \ir delivery/schedule_of.sql
@@ -72,6 +75,11 @@
 \ir delivery/ends_delivery.sql
 \ir delivery/is_late.sql
 \ir delivery/skip_late_broadcasts.sql
+\ir delivery/is_outage.sql
+\ir delivery/end_outage.sql
+\ir delivery/claim_limit.sql
+\ir delivery/worker_looks.sql
+\ir delivery/worker_stops.sql
 \ir delivery/claim_due_broadcasts.sql
 \ir delivery/set_aside_unclaimable.sql
 \ir delivery/messages_to_delete.sql
@@ -95,6 +103,7 @@
 \ir channels/update_channel.sql
 \ir channels/delete_channel.sql
 \ir channels/client_channels.sql
+\ir channels/channel_page.sql
 \ir channels/user_of_id.sql
 \ir channels/password_hash_of.sql
 \ir channels/record_login.sql
@@ -115,6 +124,9 @@
 \ir checks/first_integrity_violations.sql
 \ir checks/check_integrity.sql
 \ir checks/metrics.sql
+\ir checks/health.sql
+\ir checks/try_rule.sql
+\ir checks/operator_tries_rule.sql
 \ir roles/nobody_else.sql
 \ir roles/broadcast_reader.sql
 \ir roles/broadcast_api.sql

@@ -1,11 +1,11 @@
-DROP TABLE IF EXISTS broadcast.workers;
-DROP TABLE IF EXISTS broadcast.outage;
+DROP TABLE broadcast.workers;
+DROP TABLE broadcast.outage;
 DROP TABLE broadcast.integrity_check;
 DROP TABLE broadcast.watchers;
 DROP TABLE broadcast.foreign_marks;
 DROP TABLE broadcast.bot_slot;
-DROP TABLE IF EXISTS broadcast.notices;
-DROP TABLE IF EXISTS broadcast.schedules;
+DROP TABLE broadcast.notices;
+DROP TABLE broadcast.schedules;
 DROP TABLE broadcast.switched_off;
 
 -- What was sent where is nowhere else: it stays until somebody removes it.

@@ -70,6 +70,8 @@ WITH (fillfactor = 80);
 CREATE UNIQUE INDEX deliveries_unfinished_key ON broadcast.deliveries (broadcast_id)
 WHERE finished_at IS NULL;
 CREATE INDEX deliveries_broadcast_id_idx ON broadcast.deliveries (broadcast_id, id);
+CREATE INDEX deliveries_finished_at_idx ON broadcast.deliveries (finished_at)
+WHERE finished_at IS NOT NULL;
 
 COMMENT ON TABLE broadcast.deliveries IS
 'One line for each time a broadcast is due: who has claimed it until when, and how it ended.';
@@ -107,6 +109,8 @@ COMMENT ON CONSTRAINT deliveries_claim_has_lease ON broadcast.deliveries IS
 'Every claim has its lease.';
 COMMENT ON INDEX broadcast.deliveries_broadcast_id_idx IS
 'Finds a broadcast''s last delivery and its history.';
+COMMENT ON INDEX broadcast.deliveries_finished_at_idx IS
+'Finds what ended lately, for health(), and what is too old to be kept.';
 
 CREATE TABLE broadcast.delivery_parts (
     delivery_id bigint NOT NULL REFERENCES broadcast.deliveries (id) ON DELETE CASCADE,
@@ -275,6 +279,57 @@ COMMENT ON COLUMN broadcast.integrity_check.channels IS
 'How many channels there were.';
 COMMENT ON COLUMN broadcast.integrity_check.broadcasts IS
 'How many broadcast rows there were.';
+
+CREATE TABLE broadcast.outage (
+    is_only_row boolean PRIMARY KEY DEFAULT TRUE CHECK (is_only_row),
+    error_code text NOT NULL,
+    channels integer NOT NULL,
+    began_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    next_probe_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at timestamptz
+);
+
+COMMENT ON TABLE broadcast.outage IS
+'While many channels fail alike: no channel''s fault. One row at most; the last one stays when it is over.';
+COMMENT ON COLUMN broadcast.outage.is_only_row IS
+'Always true: keeps the table at one row.';
+COMMENT ON COLUMN broadcast.outage.error_code IS
+'What they fail with.';
+COMMENT ON COLUMN broadcast.outage.channels IS
+'How many broadcasts had failed so when it was noticed.';
+COMMENT ON COLUMN broadcast.outage.began_at IS
+'When it was noticed.';
+COMMENT ON COLUMN broadcast.outage.next_probe_at IS
+'The earliest moment at which one more broadcast is tried.';
+COMMENT ON COLUMN broadcast.outage.ended_at IS
+'When a broadcast went out again; NULL while it lasts.';
+
+CREATE UNLOGGED TABLE broadcast.workers (
+    process text PRIMARY KEY,
+    version text NOT NULL,
+    bot text NOT NULL,
+    concurrency integer NOT NULL,
+    poll_interval interval NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_look timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+COMMENT ON TABLE broadcast.workers IS
+'Which workers run: each writes its row at every look for what is due, and deletes it when it stops.';
+COMMENT ON COLUMN broadcast.workers.process IS
+'Host, process number and a mark of its own; a claim''s worker begins with it.';
+COMMENT ON COLUMN broadcast.workers.version IS
+'The release that it runs.';
+COMMENT ON COLUMN broadcast.workers.bot IS
+'Telegram''s name of the bot that it sends as.';
+COMMENT ON COLUMN broadcast.workers.concurrency IS
+'As many broadcasts it sends at a time.';
+COMMENT ON COLUMN broadcast.workers.poll_interval IS
+'From one look to the next, at most.';
+COMMENT ON COLUMN broadcast.workers.started_at IS
+'When it began.';
+COMMENT ON COLUMN broadcast.workers.last_look IS
+'When it last looked for what is due.';
 
 -- An event trigger of others may have switched it on for our new tables, and nobody but their owner would see a row of
 -- them any more. Who may read what is said by grants.

@@ -63,28 +63,34 @@ COMMENT ON FUNCTION broadcast.switch_off(uuid, text) IS
 'Switches a broadcast off and keeps why: failures, owner or operator. What is being sent is finished.';
 REVOKE ALL ON FUNCTION broadcast.switch_off(uuid, text) FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.last_outcome(broadcast_id uuid)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT d.outcome FROM broadcast.deliveries AS d
+    WHERE d.broadcast_id = last_outcome.broadcast_id
+    ORDER BY d.id DESC
+    LIMIT 1;
+$$;
+
+COMMENT ON FUNCTION broadcast.last_outcome(uuid) IS
+'How a broadcast''s last delivery ended; NULL while it may go on, or where there was none.';
+REVOKE ALL ON FUNCTION broadcast.last_outcome(uuid) FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.broadcast_state(b public.broadcast_manager)
 RETURNS text
-LANGUAGE sql STABLE STRICT
-SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE
+-- Neither STRICT nor a SET clause nor a query: they would keep the planner from inlining the body, which a page asks
+-- of a thousand rows. Whoever calls this pins the path.
 AS $$
     SELECT CASE
         WHEN b.broadcast_status = 'in_progress' THEN 'sending'
         WHEN b.is_active IS NOT TRUE THEN 'off'
         WHEN b.broadcast_status = 'skipped' THEN 'skipped'
         WHEN b.next_send_time <= now() THEN 'queued'
-        WHEN b.broadcast_status = 'failed' THEN coalesce(
-            (
-                SELECT 'unknown'
-                FROM (
-                    SELECT d.outcome FROM broadcast.deliveries AS d
-                    WHERE d.broadcast_id = b.id
-                    ORDER BY d.id DESC
-                    LIMIT 1
-                ) AS last
-                WHERE last.outcome = 'unknown'
-            ), 'failed'
-        )
+        WHEN b.broadcast_status = 'failed' AND broadcast.last_outcome(b.id) = 'unknown' THEN 'unknown'
+        WHEN b.broadcast_status = 'failed' THEN 'failed'
         WHEN b.broadcast_status = 'completed' THEN 'sent'
         ELSE 'scheduled'
     END;
@@ -828,6 +834,133 @@ COMMENT ON FUNCTION broadcast.skip_late_broadcasts() IS
 'Leaves out what was due longer ago than max_lateness; claim_due_broadcasts() calls it.';
 REVOKE ALL ON FUNCTION broadcast.skip_late_broadcasts() FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.is_outage(error_code text)
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+-- Use the keys even while the statistics still say that the history is empty.
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    settings broadcast.settings;
+    since timestamptz;
+    failing integer;
+    went_out integer;
+BEGIN
+    SELECT s.* INTO settings FROM broadcast.settings AS s;
+    -- What failed before the last outage ended is no sign of another one.
+    SELECT greatest(clock_timestamp() - settings.outage_window, o.ended_at) INTO since
+    FROM (SELECT max(a.ended_at) AS ended_at FROM broadcast.outage AS a) AS o;
+    SELECT count(DISTINCT d.broadcast_id) INTO failing
+    FROM broadcast.delivery_parts AS p
+    INNER JOIN broadcast.deliveries AS d ON p.delivery_id = d.id
+    WHERE p.state = 'failed' AND p.error_code = is_outage.error_code AND p.decided_at > since;
+    IF failing >= settings.outage_channels THEN
+        -- The latest deliveries are enough for a share, at any length of the history.
+        SELECT count(*) INTO went_out
+        FROM (SELECT d.outcome, d.finished_at FROM broadcast.deliveries AS d ORDER BY d.id DESC LIMIT 1000) AS last
+        WHERE last.outcome = 'sent' AND last.finished_at > since;
+        IF failing >= settings.outage_share * (failing + went_out) THEN
+            INSERT INTO broadcast.outage AS o (error_code, channels, next_probe_at)
+            VALUES (is_outage.error_code, failing, clock_timestamp() + settings.outage_probe_interval)
+            ON CONFLICT ON CONSTRAINT outage_pkey DO UPDATE
+            SET error_code = excluded.error_code,
+                channels = excluded.channels,
+                began_at = excluded.began_at,
+                next_probe_at = excluded.next_probe_at,
+                ended_at = NULL
+            WHERE o.ended_at IS NOT NULL;
+        END IF;
+    END IF;
+    RETURN EXISTS (
+        SELECT FROM broadcast.outage AS o WHERE o.ended_at IS NULL AND o.error_code = is_outage.error_code
+    );
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.is_outage(text) IS
+'Whether so many channels fail with this error, in number and share, that it is no channel''s fault; it is noted then.';
+REVOKE ALL ON FUNCTION broadcast.is_outage(text) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.end_outage()
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+    WITH ended AS (
+        UPDATE broadcast.outage AS o
+        SET ended_at = clock_timestamp()
+        WHERE o.ended_at IS NULL
+        RETURNING o.ended_at
+    )
+
+    -- Workers that wait look at once.
+    SELECT pg_notify('broadcast_manager_due', '') FROM ended AS e;
+$$;
+
+COMMENT ON FUNCTION broadcast.end_outage() IS
+'A broadcast went out: sending goes on at its full rate.';
+REVOKE ALL ON FUNCTION broadcast.end_outage() FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.claim_limit(max_count integer)
+RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM broadcast.outage AS o WHERE o.ended_at IS NULL) THEN
+        RETURN max_count;
+    END IF;
+    UPDATE broadcast.outage AS o
+    SET next_probe_at = clock_timestamp() + s.outage_probe_interval
+    FROM broadcast.settings AS s
+    WHERE o.ended_at IS NULL AND o.next_probe_at <= clock_timestamp();
+    RETURN CASE WHEN FOUND THEN least(max_count, 1) ELSE 0 END;
+END;
+$$;
+
+COMMENT ON FUNCTION broadcast.claim_limit(integer) IS
+'How many broadcasts a worker may claim that asks for so many: all, or in an outage one now and then.';
+REVOKE ALL ON FUNCTION broadcast.claim_limit(integer) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.worker_looks(
+    process text, version text, bot text, concurrency integer, poll_interval interval
+)
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+    DELETE FROM broadcast.workers AS w
+    WHERE w.process IN (
+        SELECT s.process FROM broadcast.workers AS s
+        WHERE s.last_look < now() - interval '15 minutes'
+        FOR UPDATE SKIP LOCKED
+    );
+    INSERT INTO broadcast.workers AS w (process, version, bot, concurrency, poll_interval)
+    VALUES (
+        worker_looks.process, worker_looks.version, worker_looks.bot, worker_looks.concurrency,
+        worker_looks.poll_interval
+    )
+    ON CONFLICT ON CONSTRAINT workers_pkey DO UPDATE SET last_look = clock_timestamp(), bot = excluded.bot;
+$$;
+
+COMMENT ON FUNCTION broadcast.worker_looks(text, text, text, integer, interval) IS
+'A worker looks for what is due; who has not for a quarter of an hour is forgotten.';
+REVOKE ALL ON FUNCTION broadcast.worker_looks(text, text, text, integer, interval) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.worker_stops(process text)
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+    DELETE FROM broadcast.workers AS w WHERE w.process = worker_stops.process;
+$$;
+
+COMMENT ON FUNCTION broadcast.worker_stops(text) IS
+'A worker stops, as it was told to.';
+REVOKE ALL ON FUNCTION broadcast.worker_stops(text) FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.claim_due_broadcasts(worker text, max_count integer)
 RETURNS TABLE (delivery_id bigint, broadcast_id uuid, client_id uuid)
 LANGUAGE sql SECURITY DEFINER
@@ -873,7 +1006,7 @@ AS $$
             -- While Telegram makes the bot wait, nothing is claimed.
             AND (SELECT s.next_slot FROM broadcast.bot_slot AS s) <= now() + interval '5 seconds'
         ORDER BY b.next_send_time
-        LIMIT max_count
+        LIMIT broadcast.claim_limit(claim_due_broadcasts.max_count)
         FOR NO KEY UPDATE SKIP LOCKED
     ), claimed AS (
         UPDATE public.broadcast_manager AS b
@@ -1233,6 +1366,7 @@ DECLARE
     unknown integer := 0;
     failure broadcast.delivery_parts;
     result text;
+    is_outage boolean;
 BEGIN
     SELECT s.* INTO settings FROM broadcast.settings AS s;
     SELECT d.* INTO delivery FROM broadcast.deliveries AS d
@@ -1290,6 +1424,7 @@ BEGIN
             stored.consecutive_failures := 0;
             stored.last_error_message := NULL;
             stored.last_error_time := NULL;
+            PERFORM broadcast.end_outage();
         ELSE
             stored.broadcast_status := 'failed';
             stored.last_error_message := 'It is not known whether the message was sent: no answer came.';
@@ -1314,19 +1449,22 @@ BEGIN
             stored.broadcast_status := 'failed';
             stored.total_broadcasts := coalesce(stored.total_broadcasts, 0) + 1;
             stored.failed_broadcasts := coalesce(stored.failed_broadcasts, 0) + 1;
-            stored.consecutive_failures := coalesce(stored.consecutive_failures, 0) + 1;
+            is_outage := broadcast.is_outage(failure.error_code);
+            -- Where many fail alike it is nobody's fault.
+            stored.consecutive_failures := coalesce(stored.consecutive_failures, 0) + (NOT is_outage)::integer;
             -- Compared in seconds, because an interval can overflow.
             stored.next_send_time := now() + CASE
-                WHEN extract(EPOCH FROM settings.retry_pause) * 2 ^ least(stored.consecutive_failures - 1, 60)
+                WHEN extract(EPOCH FROM settings.retry_pause) * 2 ^ least(greatest(stored.consecutive_failures - 1, 0), 60)
                     < extract(EPOCH FROM settings.max_retry_pause)
-                    THEN settings.retry_pause * 2 ^ (stored.consecutive_failures - 1)
+                    THEN settings.retry_pause * 2 ^ greatest(stored.consecutive_failures - 1, 0)
                 ELSE settings.max_retry_pause
             END;
             stored.last_error_message := failure.error_message;
             stored.last_error_time := now();
             -- If it was switched off while it was being sent, it stays off, and the reason stays.
             result := CASE
-                WHEN stored.is_active AND stored.consecutive_failures >= settings.max_consecutive_failures
+                WHEN stored.is_active AND NOT is_outage
+                    AND stored.consecutive_failures >= settings.max_consecutive_failures
                     THEN 'switched_off'
                 ELSE 'failed'
             END;
@@ -1656,8 +1794,8 @@ REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.channel_problem(c public.main_clients_database)
 RETURNS text
-LANGUAGE sql STABLE STRICT
-SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE
+-- Neither STRICT nor a SET clause: they would keep the planner from inlining the body. Whoever calls this pins the path.
 AS $$
     SELECT CASE
         WHEN btrim(c.closed_channel_donation_message::text) <> '' IS NOT TRUE THEN 'it has no donation message'
@@ -2163,7 +2301,12 @@ COMMENT ON FUNCTION broadcast.delete_channel(uuid, text, text) IS
 'Deletes a client''s channel; gives the broadcast_id of the row that the database removed with it.';
 REVOKE ALL ON FUNCTION broadcast.delete_channel(uuid, text, text) FROM public;
 
-CREATE OR REPLACE FUNCTION broadcast.client_channels(client_id uuid, sort text DEFAULT 'newest')
+CREATE OR REPLACE FUNCTION broadcast.client_channels(
+    client_id uuid,
+    sort text DEFAULT 'newest',
+    open_channel_ids text [] DEFAULT NULL,
+    closed_channel_ids text [] DEFAULT NULL
+)
 RETURNS json
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
@@ -2237,12 +2380,172 @@ AS $$
             broadcast.finite(b.last_error_time) AS last_error_time,
             broadcast.finite(b.last_manual_trigger_time) AS last_manual_trigger_time
     ) AS shown
-    WHERE c.client_id = client_channels.client_id;
+    WHERE c.client_id = client_channels.client_id
+        AND (
+            client_channels.open_channel_ids IS NULL
+            OR (c.open_channel_id::text, c.closed_channel_id::text) IN (
+                SELECT
+                    p.open_channel_id,
+                    p.closed_channel_id
+                FROM unnest(client_channels.open_channel_ids, client_channels.closed_channel_ids)
+                    AS p (open_channel_id, closed_channel_id)
+            )
+        );
 $$;
 
-COMMENT ON FUNCTION broadcast.client_channels(uuid, text) IS
-'A client''s channels with their broadcasts, and how many there may be, as JSON; sort is newest, oldest or title.';
-REVOKE ALL ON FUNCTION broadcast.client_channels(uuid, text) FROM public;
+COMMENT ON FUNCTION broadcast.client_channels(uuid, text, text [], text []) IS
+'A client''s channels with their broadcasts, and how many there may be, as JSON; sort is newest, oldest or title. With '
+'the two arrays, whose places go together, only the channels of these pairs.';
+REVOKE ALL ON FUNCTION broadcast.client_channels(uuid, text, text [], text []) FROM public;
+
+CREATE OR REPLACE FUNCTION broadcast.channel_page(
+    client_id uuid,
+    search text DEFAULT '',
+    state text DEFAULT '',
+    sort text DEFAULT 'attention',
+    after text [] DEFAULT NULL,
+    before text [] DEFAULT NULL,
+    open_channel_id text DEFAULT NULL,
+    closed_channel_id text DEFAULT NULL,
+    page_size integer DEFAULT 50
+)
+RETURNS json
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+SET timezone = 'UTC'
+-- Compiling takes longer than a thousand channels.
+SET jit = off
+AS $$
+    WITH own AS MATERIALIZED (
+        SELECT
+            c.open_channel_id::text AS open_id,
+            c.closed_channel_id::text AS closed_id,
+            lower(coalesce(c.open_channel_title, c.open_channel_id)) AS name,
+            lower(concat_ws(
+                E'\n', c.open_channel_title, c.closed_channel_title, c.open_channel_id, c.closed_channel_id
+            )) AS words,
+            b.next_send_time,
+            broadcast.channel_problem(c) IS NOT NULL AS has_problem,
+            CASE WHEN b.is_active IS NOT TRUE AND b.id IS NOT NULL THEN broadcast.off_reason(b) END AS off_reason,
+            CASE WHEN b.id IS NOT NULL THEN broadcast.broadcast_state(b) ELSE 'none' END AS state
+        FROM public.main_clients_database AS c
+        LEFT JOIN public.broadcast_manager AS b
+            ON c.open_channel_id = b.open_channel_id AND c.closed_channel_id = b.closed_channel_id
+        WHERE c.client_id = channel_page.client_id
+    ), found AS MATERIALIZED (
+        SELECT
+            o.*,
+            CASE channel_page.sort
+                WHEN 'title' THEN ''
+                WHEN 'next' THEN
+                    CASE
+                        WHEN o.off_reason IS NULL AND isfinite(o.next_send_time)
+                            THEN to_char(o.next_send_time, 'YYYYMMDDHH24MISSUS')
+                        ELSE '9'
+                    END
+                ELSE
+                    CASE
+                        WHEN o.state = 'none' OR o.off_reason = 'failures' THEN '0'
+                        WHEN o.state IN ('failed', 'unknown') OR o.has_problem THEN '1'
+                        WHEN o.state = 'skipped' OR o.off_reason IS NOT NULL THEN '2'
+                        WHEN o.state IN ('sending', 'queued') THEN '3'
+                        ELSE '4'
+                    END
+            END COLLATE "C" AS rank
+        FROM own AS o
+        WHERE position(lower(btrim(channel_page.search)) IN o.words) > 0
+    ), counts AS (
+        SELECT
+            f.state,
+            count(*) AS count
+        FROM found AS f
+        GROUP BY f.state
+    ), listed AS MATERIALIZED (
+        SELECT
+            f.*,
+            row_number() OVER (ORDER BY f.rank, f.name, f.open_id, f.closed_id) AS number
+        FROM found AS f
+        WHERE channel_page.state = '' OR f.state = channel_page.state
+    ), first AS (
+        SELECT
+            count(*) AS matching,
+            CASE
+                WHEN channel_page.after IS NOT NULL
+                    THEN count(*) FILTER (
+                        WHERE (l.rank, l.name, l.open_id, l.closed_id) <= (
+                            channel_page.after[1], channel_page.after[2], channel_page.after[3], channel_page.after[4]
+                        )
+                    )
+                WHEN channel_page.before IS NOT NULL
+                    THEN greatest(
+                        count(*) FILTER (
+                            WHERE (l.rank, l.name, l.open_id, l.closed_id) < (
+                                channel_page.before[1], channel_page.before[2],
+                                channel_page.before[3], channel_page.before[4]
+                            )
+                        ) - channel_page.page_size,
+                        0
+                    )
+                ELSE 0
+            END AS passed
+        FROM listed AS l
+    ), page AS MATERIALIZED (
+        SELECT
+            l.open_id,
+            l.closed_id,
+            l.number,
+            ARRAY[l.rank, l.name, l.open_id, l.closed_id] AS place
+        FROM listed AS l
+        CROSS JOIN first AS f
+        WHERE l.number > f.passed AND l.number <= f.passed + channel_page.page_size
+    ), wanted AS MATERIALIZED (
+        SELECT
+            p.open_id,
+            p.closed_id,
+            p.number
+        FROM page AS p
+        WHERE channel_page.open_channel_id IS NULL
+        UNION ALL
+        SELECT channel_page.open_channel_id, channel_page.closed_channel_id, 1
+        WHERE channel_page.open_channel_id IS NOT NULL
+    )
+
+    SELECT json_build_object(
+        'channels', (
+            SELECT coalesce(json_agg(c.channel ORDER BY w.number), '[]')
+            FROM json_array_elements(
+                broadcast.client_channels(
+                    channel_page.client_id,
+                    'newest',
+                    (SELECT coalesce(array_agg(w.open_id ORDER BY w.number), '{}') FROM wanted AS w),
+                    (SELECT coalesce(array_agg(w.closed_id ORDER BY w.number), '{}') FROM wanted AS w)
+                ) -> 'channels'
+            ) AS c (channel)
+            INNER JOIN wanted AS w
+                ON c.channel ->> 'open_channel_id' = w.open_id AND c.channel ->> 'closed_channel_id' = w.closed_id
+        ),
+        'passed', f.passed,
+        'matching', f.matching,
+        'total', (SELECT count(*) FROM own AS o),
+        'max_channels', (SELECT s.max_channels_per_client FROM broadcast.settings AS s),
+        'states', (SELECT coalesce(json_object_agg(s.state, s.count ORDER BY s.state), '{}') FROM counts AS s),
+        'before', (SELECT to_json(p.place) FROM page AS p WHERE f.passed > 0 ORDER BY p.number LIMIT 1),
+        'after', (
+            SELECT to_json(p.place) FROM page AS p
+            WHERE f.passed + channel_page.page_size < f.matching
+            ORDER BY p.number DESC
+            LIMIT 1
+        )
+    )
+    FROM first AS f;
+$$;
+
+COMMENT ON FUNCTION broadcast.channel_page(uuid, text, text, text, text [], text [], text, text, integer) IS
+'A page of a client''s channels that fit a search and a state, in the order attention, title or next, after or before '
+'a place, and how many are in each state, as JSON; with a pair''s ids that channel alone, and the counts.';
+REVOKE ALL ON FUNCTION broadcast.channel_page(
+    uuid, text, text, text, text [], text [], text, text, integer
+) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.user_of_id(user_id uuid)
 RETURNS TABLE (

@@ -1,3 +1,6 @@
+DROP FUNCTION broadcast.operator_tries_rule(uuid);
+DROP FUNCTION broadcast.try_rule();
+DROP FUNCTION broadcast.health();
 DROP FUNCTION broadcast.metrics();
 DROP FUNCTION broadcast.check_integrity(interval);
 DROP FUNCTION broadcast.first_integrity_violations(uuid, integer);

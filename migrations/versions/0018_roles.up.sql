@@ -55,6 +55,7 @@ BEGIN
     GRANT EXECUTE ON FUNCTION
         broadcast.find_integrity_violations(),
         broadcast.metrics(),
+        broadcast.health(),
         broadcast.check_integrity(interval)
     TO broadcast_reader;
 END;
@@ -83,7 +84,8 @@ BEGIN
         broadcast.password_hash_of(text),
         broadcast.user_of_id(uuid),
         broadcast.record_login(uuid),
-        broadcast.client_channels(uuid, text),
+        broadcast.client_channels(uuid, text, text [], text []),
+        broadcast.channel_page(uuid, text, text, text, text [], text [], text, text, integer),
         broadcast.currency_network_mappings(),
         broadcast.own_channel(uuid, text, text),
         broadcast.register_channel(uuid, text, jsonb),
@@ -105,9 +107,10 @@ BEGIN
         broadcast.recent_failures(uuid, integer),
         broadcast.first_integrity_violations(uuid, integer),
         broadcast.check_integrity(interval),
-        broadcast.queue(),
         broadcast.integrity_counts(),
         broadcast.sending(),
+        broadcast.health(),
+        broadcast.operator_tries_rule(uuid),
         broadcast.metrics()
     TO broadcast_api;
 END;
@@ -176,6 +179,8 @@ BEGIN
         broadcast.forget_old_deliveries(),
         broadcast.check_integrity(interval),
         broadcast.sending(),
+        broadcast.worker_looks(text, text, text, integer, interval),
+        broadcast.worker_stops(text),
         broadcast.metrics()
     TO broadcast_worker;
 END;

@@ -24,12 +24,47 @@ async def list_channels(conn: AsyncConnection[Any], client_id: UUID, sort: Chann
     """The client's channels, how many there are and may be, as broadcast.client_channels() writes them.
 
     Returns:
-        JSON text, for the API as it is; parse_channels() reads it.
+        JSON text, for the API as it is.
 
     Raises:
         psycopg.Error: the database did not answer.
     """
     return str(await _scalar(conn, "channels_of_client", {"client_id": client_id, "sort": sort}))
+
+
+async def list_page(
+    conn: AsyncConnection[Any],
+    client_id: UUID,
+    *,
+    search: str = "",
+    state: str = "",
+    sort: str = "attention",
+    after: list[str] | None = None,
+    before: list[str] | None = None,
+    pair: tuple[str, str] | None = None,
+) -> str:
+    """A page of the client's channels, as broadcast.channel_page() writes it.
+
+    Args:
+        conn: in autocommit, as everywhere here.
+        client_id: whose channels.
+        search: what a title or an id contains, in any case; empty: all fit.
+        state: one of broadcast_state(), or none for channels without a broadcast row; empty: all fit.
+        sort: attention (what needs it first), title or next (what is sent next).
+        after: the place that the page begins after, of four texts.
+        before: the place that it ends before.
+        pair: open and closed id: this channel alone, whether it fits or not.
+
+    Returns:
+        JSON text; parse_page() reads it.
+
+    Raises:
+        psycopg.Error: the database did not answer.
+    """
+    open_channel_id, closed_channel_id = pair or (None, None)
+    parameters = {"client_id": client_id, "search": search, "state": state, "sort": sort, "after": after}
+    ids = {"open_channel_id": open_channel_id, "closed_channel_id": closed_channel_id}
+    return str(await _scalar(conn, "channel_page", {**parameters, "before": before, **ids}))
 
 
 async def read_channel(

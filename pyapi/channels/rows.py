@@ -49,11 +49,22 @@ _Values = create_model("_Values", **_NULLABLE)
 
 
 @dataclass(frozen=True)
-class Channels:
-    """A client's channels by title, and how many one may have."""
+class ChannelPage:
+    """A page of a client's channels, as broadcast.channel_page() gives it.
+
+    passed is how many stand before it, matching how many fit search and state, total how many there are. states tells
+    how many of those that fit the search are in which state; before and after are the places that the pages beside
+    this one are asked for by, None where there is none.
+    """
 
     rows: list[ChannelRow]
+    passed: int
+    matching: int
+    total: int
     max_channels: int
+    states: dict[str, int]
+    before: list[str] | None
+    after: list[str] | None
 
 
 def parse_channel(text: str) -> ChannelRow:
@@ -61,10 +72,19 @@ def parse_channel(text: str) -> ChannelRow:
     return _row(json.loads(text, parse_float=Decimal))
 
 
-def parse_channels(text: str) -> Channels:
-    """The rows of the JSON of a client's channels."""
+def parse_page(text: str) -> ChannelPage:
+    """The page of its JSON."""
     found = json.loads(text, parse_float=Decimal)
-    return Channels([_row(channel) for channel in found["channels"]], found["max_channels"])
+    return ChannelPage(
+        rows=[_row(channel) for channel in found["channels"]],
+        passed=found["passed"],
+        matching=found["matching"],
+        total=found["total"],
+        max_channels=found["max_channels"],
+        states=found["states"],
+        before=found["before"],
+        after=found["after"],
+    )
 
 
 def _row(values: dict[str, Any]) -> ChannelRow:

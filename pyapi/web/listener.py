@@ -1,8 +1,9 @@
 """Hears what changes in the database and tells the dashboards of this process.
 
 One connection LISTENs for broadcast_manager_changed (sql/watch/notify_watchers.sql), whose payload
-is the client's id. Notifications are lost while it is away, so everyone is told to look again when it
-is back. Only clients are told of that watch_client() was called for within two minutes.
+is the client's id and, as a rule, the channel's two. Notifications are lost while it is away, so
+everyone is told to look again when it is back. Only clients are told of that watch_client() was
+called for within two minutes.
 """
 
 import asyncio
@@ -17,15 +18,23 @@ from pyapi.listen import listening
 _AT_ONCE = 4
 
 
+# So many channels a dashboard is told of by name; of more, that it is to look at all of them.
+_MOST_CHANNELS = 20
+
+
 class Watcher:
-    """What one dashboard waits on: changes that come while it is busy count as one."""
+    """What one dashboard waits on: changes of a channel that come while it is busy count as one."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
         self._closed = False
+        self._channels: set[str] = set()
+        self._is_everything = False
 
-    def tell(self) -> None:
-        """Something changed."""
+    def tell(self, channel: str = "") -> None:
+        """A channel changed, by its two ids with a space between; empty: any may have."""
+        self._channels.add(channel)
+        self._is_everything |= not channel or len(self._channels) > _MOST_CHANNELS
         self._changed.set()
 
     def close(self) -> None:
@@ -33,11 +42,13 @@ class Watcher:
         self._closed = True
         self._changed.set()
 
-    async def changed(self) -> bool:
-        """Wait for the next change; False once there will be none."""
+    async def changed(self) -> list[str]:
+        """Wait for the next changes: the channels as they were told, one empty text for all; none at the end."""
         await self._changed.wait()
         self._changed.clear()
-        return not self._closed
+        told = [""] if self._is_everything else sorted(self._channels)
+        self._channels, self._is_everything = set(), False
+        return [] if self._closed else told
 
 
 class Changes:
@@ -84,12 +95,13 @@ class Changes:
             watcher.close()
 
     def _tell(self, payload: str | None) -> None:
+        client_id, _, channel = (payload or "").partition(" ")
         try:
-            watchers = list(self._watchers.get(UUID(payload or ""), ()))
+            watchers = list(self._watchers.get(UUID(client_id), ()))
         except ValueError:
-            watchers = self._everyone()
+            watchers, channel = self._everyone(), ""
         for watcher in watchers:
-            watcher.tell()
+            watcher.tell(channel)
 
     def _everyone(self) -> list[Watcher]:
         return [watcher for watchers in self._watchers.values() for watcher in watchers]

@@ -11,7 +11,9 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from uuid import UUID, uuid4
 
 import psycopg
@@ -153,7 +155,7 @@ async def _deliver_each_once(context: WorkerContext, deliveries: list[asyncio.Ta
         raise SendingOff(note)
     await _identify_bot(context)
     await _release_expired(context)
-    names = _claim_names()
+    names = _claim_names(_process_name())
     seen: set[UUID] = set()
     under_way: set[asyncio.Task[Delivered]] = set()
     try:
@@ -190,8 +192,9 @@ async def _deliver(context: WorkerContext, claim: Claim) -> Delivered:
 async def _claim_and_deliver(context: WorkerContext, deliveries: set[asyncio.Task[Delivered]]) -> None:
     settings = context.settings
     wake = asyncio.Event()
-    names = _claim_names()
-    released_at = forgot_at = -float("inf")
+    process = _process_name()
+    names = _claim_names(process)
+    looked_at = forgot_at = -float("inf")
     was_on: bool | None = None
 
     def done(task: asyncio.Task[Delivered]) -> None:
@@ -215,9 +218,10 @@ async def _claim_and_deliver(context: WorkerContext, deliveries: set[asyncio.Tas
             claims: list[Claim] = []
             pause = settings.worker_poll_seconds
             try:
-                if time.monotonic() - released_at >= settings.worker_poll_seconds:
+                if time.monotonic() - looked_at >= settings.worker_poll_seconds:
+                    await _tell_of_look(context, process)
                     await _release_expired(context)
-                    released_at = time.monotonic()
+                    looked_at = time.monotonic()
                 if time.monotonic() - forgot_at >= _FORGET_SECONDS:
                     await call(context, "forget_old_deliveries")
                     forgot_at = time.monotonic()
@@ -236,6 +240,21 @@ async def _claim_and_deliver(context: WorkerContext, deliveries: set[asyncio.Tas
                 deliveries.add(task)
                 task.add_done_callback(done)
             await _wait_for_any(wake, context.stopping, seconds=pause)
+    # Who cannot say so is shown as stalled.
+    with suppress(*DATABASE_AWAY):
+        await call(context, "worker_stops", process=process)
+
+
+async def _tell_of_look(context: WorkerContext, process: str) -> None:
+    await call(
+        context,
+        "worker_looks",
+        process=process,
+        version=_release(),
+        bot=context.bot_username,
+        concurrency=context.settings.worker_concurrency,
+        poll_seconds=context.settings.worker_poll_seconds,
+    )
 
 
 async def _claim(context: WorkerContext, worker: str, count: int) -> list[Claim]:
@@ -301,7 +320,18 @@ async def _wait_for_any(*events: asyncio.Event, seconds: float) -> None:
             task.cancel()
 
 
-def _claim_names() -> Iterator[str]:
+def _release() -> str:
+    try:
+        return version("broadcast-manager")
+    except PackageNotFoundError:
+        return "a checkout"
+
+
+def _process_name() -> str:
+    """A name that no other process has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+
+def _claim_names(process: str) -> Iterator[str]:
     """Names that no other claim has, of this process or any other."""
-    process = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
     return (f"{process}:{number}" for number in itertools.count(1))

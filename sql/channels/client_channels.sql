@@ -1,4 +1,9 @@
-CREATE OR REPLACE FUNCTION broadcast.client_channels(client_id uuid, sort text DEFAULT 'newest')
+CREATE OR REPLACE FUNCTION broadcast.client_channels(
+    client_id uuid,
+    sort text DEFAULT 'newest',
+    open_channel_ids text [] DEFAULT NULL,
+    closed_channel_ids text [] DEFAULT NULL
+)
 RETURNS json
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
@@ -72,9 +77,20 @@ AS $$
             broadcast.finite(b.last_error_time) AS last_error_time,
             broadcast.finite(b.last_manual_trigger_time) AS last_manual_trigger_time
     ) AS shown
-    WHERE c.client_id = client_channels.client_id;
+    WHERE c.client_id = client_channels.client_id
+        AND (
+            client_channels.open_channel_ids IS NULL
+            OR (c.open_channel_id::text, c.closed_channel_id::text) IN (
+                SELECT
+                    p.open_channel_id,
+                    p.closed_channel_id
+                FROM unnest(client_channels.open_channel_ids, client_channels.closed_channel_ids)
+                    AS p (open_channel_id, closed_channel_id)
+            )
+        );
 $$;
 
-COMMENT ON FUNCTION broadcast.client_channels(uuid, text) IS
-'A client''s channels with their broadcasts, and how many there may be, as JSON; sort is newest, oldest or title.';
-REVOKE ALL ON FUNCTION broadcast.client_channels(uuid, text) FROM public;
+COMMENT ON FUNCTION broadcast.client_channels(uuid, text, text [], text []) IS
+'A client''s channels with their broadcasts, and how many there may be, as JSON; sort is newest, oldest or title. With '
+'the two arrays, whose places go together, only the channels of these pairs.';
+REVOKE ALL ON FUNCTION broadcast.client_channels(uuid, text, text [], text []) FROM public;

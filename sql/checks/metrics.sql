@@ -86,6 +86,15 @@ AS $$
     FROM broadcast.settings AS s
     UNION ALL
     SELECT
+        'broadcast_manager_outage',
+        'Whether many channels fail alike (1): failures are not counted then, and sending slows to probes.',
+        NULL::text,
+        NULL::text,
+        count(*)::double precision
+    FROM broadcast.outage AS o
+    WHERE o.ended_at IS NULL
+    UNION ALL
+    SELECT
         'broadcast_manager_due',
         'Broadcasts that are due now, 1,000 at most.',
         NULL::text,

@@ -43,7 +43,7 @@ AS $$
             -- While Telegram makes the bot wait, nothing is claimed.
             AND (SELECT s.next_slot FROM broadcast.bot_slot AS s) <= now() + interval '5 seconds'
         ORDER BY b.next_send_time
-        LIMIT max_count
+        LIMIT broadcast.claim_limit(claim_due_broadcasts.max_count)
         FOR NO KEY UPDATE SKIP LOCKED
     ), claimed AS (
         UPDATE public.broadcast_manager AS b

@@ -17,6 +17,7 @@ DECLARE
     unknown integer := 0;
     failure broadcast.delivery_parts;
     result text;
+    is_outage boolean;
 BEGIN
     SELECT s.* INTO settings FROM broadcast.settings AS s;
     SELECT d.* INTO delivery FROM broadcast.deliveries AS d
@@ -74,6 +75,7 @@ BEGIN
             stored.consecutive_failures := 0;
             stored.last_error_message := NULL;
             stored.last_error_time := NULL;
+            PERFORM broadcast.end_outage();
         ELSE
             stored.broadcast_status := 'failed';
             stored.last_error_message := 'It is not known whether the message was sent: no answer came.';
@@ -98,19 +100,22 @@ BEGIN
             stored.broadcast_status := 'failed';
             stored.total_broadcasts := coalesce(stored.total_broadcasts, 0) + 1;
             stored.failed_broadcasts := coalesce(stored.failed_broadcasts, 0) + 1;
-            stored.consecutive_failures := coalesce(stored.consecutive_failures, 0) + 1;
+            is_outage := broadcast.is_outage(failure.error_code);
+            -- Where many fail alike it is nobody's fault.
+            stored.consecutive_failures := coalesce(stored.consecutive_failures, 0) + (NOT is_outage)::integer;
             -- Compared in seconds, because an interval can overflow.
             stored.next_send_time := now() + CASE
-                WHEN extract(EPOCH FROM settings.retry_pause) * 2 ^ least(stored.consecutive_failures - 1, 60)
+                WHEN extract(EPOCH FROM settings.retry_pause) * 2 ^ least(greatest(stored.consecutive_failures - 1, 0), 60)
                     < extract(EPOCH FROM settings.max_retry_pause)
-                    THEN settings.retry_pause * 2 ^ (stored.consecutive_failures - 1)
+                    THEN settings.retry_pause * 2 ^ greatest(stored.consecutive_failures - 1, 0)
                 ELSE settings.max_retry_pause
             END;
             stored.last_error_message := failure.error_message;
             stored.last_error_time := now();
             -- If it was switched off while it was being sent, it stays off, and the reason stays.
             result := CASE
-                WHEN stored.is_active AND stored.consecutive_failures >= settings.max_consecutive_failures
+                WHEN stored.is_active AND NOT is_outage
+                    AND stored.consecutive_failures >= settings.max_consecutive_failures
                     THEN 'switched_off'
                 ELSE 'failed'
             END;

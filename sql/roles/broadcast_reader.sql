@@ -20,6 +20,7 @@ BEGIN
     GRANT EXECUTE ON FUNCTION
         broadcast.find_integrity_violations(),
         broadcast.metrics(),
+        broadcast.health(),
         broadcast.check_integrity(interval)
     TO broadcast_reader;
 END;

@@ -28,6 +28,8 @@ BEGIN
         broadcast.forget_old_deliveries(),
         broadcast.check_integrity(interval),
         broadcast.sending(),
+        broadcast.worker_looks(text, text, text, integer, interval),
+        broadcast.worker_stops(text),
         broadcast.metrics()
     TO broadcast_worker;
 END;

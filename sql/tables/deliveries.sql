@@ -21,6 +21,8 @@ WITH (fillfactor = 80);
 CREATE UNIQUE INDEX deliveries_unfinished_key ON broadcast.deliveries (broadcast_id)
 WHERE finished_at IS NULL;
 CREATE INDEX deliveries_broadcast_id_idx ON broadcast.deliveries (broadcast_id, id);
+CREATE INDEX deliveries_finished_at_idx ON broadcast.deliveries (finished_at)
+WHERE finished_at IS NOT NULL;
 
 COMMENT ON TABLE broadcast.deliveries IS
 'One line for each time a broadcast is due: who has claimed it until when, and how it ended.';
@@ -58,3 +60,5 @@ COMMENT ON CONSTRAINT deliveries_claim_has_lease ON broadcast.deliveries IS
 'Every claim has its lease.';
 COMMENT ON INDEX broadcast.deliveries_broadcast_id_idx IS
 'Finds a broadcast''s last delivery and its history.';
+COMMENT ON INDEX broadcast.deliveries_finished_at_idx IS
+'Finds what ended lately, for health(), and what is too old to be kept.';

@@ -12,6 +12,10 @@ CREATE TABLE IF NOT EXISTS broadcast.settings (
     chat_interval interval DEFAULT '1 second' CHECK (chat_interval > '0'),
     max_lateness interval DEFAULT '6 hours' CHECK (max_lateness > '0'),
     history_kept interval NOT NULL DEFAULT '90 days' CHECK (history_kept > '0'),
+    outage_channels integer NOT NULL DEFAULT 10 CHECK (outage_channels > 0),
+    outage_share numeric NOT NULL DEFAULT 0.5 CHECK (outage_share > 0 AND outage_share <= 1),
+    outage_window interval NOT NULL DEFAULT '15 minutes' CHECK (outage_window > '0'),
+    outage_probe_interval interval NOT NULL DEFAULT '30 seconds' CHECK (outage_probe_interval > '0'),
     sending boolean NOT NULL,
     sending_note text,
     CONSTRAINT settings_messages_per_second_is_number CHECK (messages_per_second <> 'NaN')
@@ -56,6 +60,14 @@ COMMENT ON COLUMN broadcast.settings.max_lateness IS
 'What is due since longer than this is skipped and sent at its next turn; NULL: it is sent however late.';
 COMMENT ON COLUMN broadcast.settings.history_kept IS
 'As long finished deliveries are kept.';
+COMMENT ON COLUMN broadcast.settings.outage_channels IS
+'So many channels that fail alike, at least, are an outage: nobody''s failures are counted.';
+COMMENT ON COLUMN broadcast.settings.outage_share IS
+'So large a part of what was tried must have failed alike, besides; 0.5 is half.';
+COMMENT ON COLUMN broadcast.settings.outage_window IS
+'How far back failures are looked at for that.';
+COMMENT ON COLUMN broadcast.settings.outage_probe_interval IS
+'From one broadcast that is tried in an outage to the next.';
 COMMENT ON COLUMN broadcast.settings.sending IS
 'Whether workers take what is due; set_sending() changes it. Off at first in a platform that was there before.';
 COMMENT ON COLUMN broadcast.settings.sending_note IS

@@ -134,3 +134,19 @@ def test_dry_run_of_an_upgrade_that_ended_halfway_tells_who_may_go_on(
     told = run(superuser(unlike), "upgrade", "--dry-run")
     assert told.code == 1
     assert f"belongs to {databases.OWNER}, you are" in told.err
+
+
+def test_watch_says_what_is_not_well_and_what_to_do(run: Run, database: str) -> None:
+    told = run(database, "status", "--watch")
+    assert (told.code, told.err) == (1, "")
+    assert "No worker runs, so nothing is sent. To start one: broadcast-manager worker." in told.out
+    with databases.connect(database) as conn:
+        conn.execute("SELECT broadcast.worker_looks('host:1:a', '0.1.0', 'a_bot', 10, '5 seconds')")
+        told = run(database, "status", "--watch")
+        assert (told.code, told.err) == (0, "")
+        assert "It is well." in told.out
+        conn.execute("SELECT broadcast.set_sending(FALSE, 'Under repair.')")
+        assert "Sending is off: Under repair. To switch it on" in run(database, "status", "--watch").out
+        conn.execute("DROP TRIGGER create_broadcast_rows ON main_clients_database")
+        assert "The rule is not in force: create_broadcast_rows." in run(database, "status", "--watch").out
+    assert max(len(line) for line in told.out.splitlines() if "host:1:a" in line) <= 80

@@ -24,7 +24,7 @@ def test_everyone_is_told_when_the_connection_is_back(
         changes = Changes(settings.database_url)
         with changes.watching(uuid4()) as watcher:
             async with asyncio.timeout(_END_SECONDS), changes.listening():
-                assert await watcher.changed()
+                assert await watcher.changed() == [""]
                 with connect(superuser(database)) as conn:
                     cut = conn.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

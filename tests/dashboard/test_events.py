@@ -126,3 +126,19 @@ def test_bulk_of_many_clients_reaches_each(visitor: Visitor, owner_conn: psycopg
     with listening(visitor.http) as events:
         owner_conn.execute("UPDATE public.broadcast_manager SET updated_at = now()")
         assert next(events) == "changed"
+
+
+def test_stream_names_the_channel_that_changed(settings: Settings, owner_conn: psycopg.Connection[Any]) -> None:
+    user = add_user(owner_conn)
+    pairs = [add_channel(owner_conn, user) for _ in range(12)]
+    with served(settings) as (url, _), signed_in(url, user) as http, http.stream("GET", "/events") as answer:
+        lines = (line for line in answer.iter_lines() if line.startswith("data:"))
+        told = (line.removeprefix("data:").strip() for line in lines)
+        assert next(told) == ""
+        owner_conn.execute(
+            "UPDATE public.broadcast_manager SET updated_at = now() WHERE open_channel_id = %s", [pairs[3][0]]
+        )
+        assert next(told) == " ".join(pairs[3])
+        # Of many at once it is not told which.
+        owner_conn.execute("UPDATE public.broadcast_manager SET updated_at = now()")
+        assert next(told) == ""

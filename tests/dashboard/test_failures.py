@@ -79,7 +79,7 @@ def test_what_nobody_expected_is_a_page_too(visitor: Visitor, monkeypatch: pytes
     async def broken(*_: object) -> None:
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr("pyapi.web.dashboard.channels.list_channels", broken)
+    monkeypatch.setattr("pyapi.web.dashboard.channels.list_page", broken)
     answer = visitor.http.get("/")
     assert answer.status_code == 500
     assert "Something went wrong on our side" in answer.text

@@ -33,6 +33,11 @@ def broadcast(conn: Conn, path: str) -> dict[str, Any]:
     return found
 
 
+def card_of(path: str) -> str:
+    """Where an action leads: to the channel's card in the list."""
+    return "/#c" + "_".join(path.split("/")[2:])
+
+
 # As browsers tell of a form that a page of another site sends: current ones, and those that send Origin alone.
 ELSEWHERE = {
     "another site": {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
@@ -47,7 +52,10 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("headers", ELSEWHERE.values(), ids=ELSEWHERE)
-def test_forms_of_other_sites_change_nothing(visitor: Visitor, owner_conn: Conn, headers: dict[str, str]) -> None:
+def test_forms_of_other_sites_change_nothing(
+    new_visitor: Callable[..., Visitor], owner_conn: Conn, headers: dict[str, str]
+) -> None:
+    visitor = new_visitor(operator=True)
     path = visitor.register()
     before = everything(owner_conn)
     origin = str(visitor.http.base_url)
@@ -56,6 +64,7 @@ def test_forms_of_other_sites_change_nothing(visitor: Visitor, owner_conn: Conn,
         "/login",
         "/logout",
         "/channels/new",
+        "/operator/try",
         "/channels/preview",
         "/notices/dismiss",
         *(f"{path}/{a}" for a in ("edit", "delete", "resend", "reactivate", "pause", "skip", "schedule")),
@@ -164,7 +173,7 @@ def test_edit_sends_only_what_was_changed(visitor: Visitor, owner_conn: Conn) ->
         "open_channel_title": "Now with a title",
     }
     answer = visitor.send("/channels/-12345/-54321/edit", **values)
-    assert answer.headers.get("location") == "/", answer.text
+    assert answer.headers.get("location") == "/#c-12345_-54321", answer.text
     row = owner_conn.execute("SELECT sub_1_time, open_channel_title FROM public.main_clients_database").fetchone()
     assert row == (31, "Now with a title")
 
@@ -234,7 +243,7 @@ def test_missing_trigger_stores_nothing_and_says_so(visitor: Visitor, owner_conn
 def test_resend_makes_the_broadcast_due_and_waits_then(visitor: Visitor, owner_conn: Conn) -> None:
     path = visitor.register()
     owner_conn.execute("UPDATE public.broadcast_manager SET next_send_time = now() + interval '1 day'")
-    assert visitor.resend(path).headers["location"] == "/"
+    assert visitor.resend(path).headers["location"] == card_of(path)
     row = broadcast(owner_conn, path)
     assert (row["broadcast_status"], row["manual_trigger_count"]) == ("pending", 1)
     again = visitor.resend(path)
@@ -249,7 +258,7 @@ def test_click_asks_for_ownership_once(visitor: Visitor, monkeypatch: pytest.Mon
     form = inputs_of(visitor.http.get(f"{path}/resend"))
     # The broadcast's id is asked for, which is refused unless it is the client's: the channel is not read beside it.
     monkeypatch.setattr("pyapi.web.dashboard.channels.read_channel", None)
-    for action, then in {"resend": "/", "pause": path, "reactivate": path}.items():
+    for action, then in {"resend": card_of(path), "pause": path, "reactivate": path}.items():
         assert visitor.http.post(f"{path}/{action}", data=form).headers["location"] == then
 
 

@@ -27,6 +27,11 @@ def watched(conn: Conn, client: UUID) -> UUID:
     return client
 
 
+def clients(conn: Conn, heard: Conn) -> set[str]:
+    """Of whom was heard so far."""
+    return {payload.partition(" ")[0] for payload in payloads(conn, heard)}
+
+
 def payloads(conn: Conn, heard: Conn) -> set[str]:
     """What was heard so far: everything up to a notification that we send ourselves."""
     conn.execute("NOTIFY broadcast_manager_changed, 'so far'")
@@ -50,45 +55,45 @@ def payloads(conn: Conn, heard: Conn) -> set[str]:
 )
 def test_every_change_is_heard(conn: Conn, heard: Conn, watched: UUID, change: str) -> None:
     add_channel(conn, watched)
-    assert payloads(conn, heard) == {str(watched)}
+    assert clients(conn, heard) == {str(watched)}
     conn.execute(change)
-    assert payloads(conn, heard) == {str(watched)}
+    assert clients(conn, heard) == {str(watched)}
 
 
 def test_channel_that_changes_hands_is_heard_by_both(conn: Conn, heard: Conn, watched: UUID) -> None:
     other = add_user(conn)
     conn.execute(WATCH, [other])
     add_channel(conn, watched)
-    payloads(conn, heard)
+    clients(conn, heard)
     conn.execute("UPDATE main_clients_database SET client_id = %s", [other])
-    assert payloads(conn, heard) == {str(watched), str(other)}
+    assert clients(conn, heard) == {str(watched), str(other)}
 
 
 def test_nothing_is_heard_of_what_is_rolled_back(conn: Conn, heard: Conn, watched: UUID) -> None:
     with conn.transaction():
         add_channel(conn, watched)
         raise psycopg.Rollback
-    assert payloads(conn, heard) == set()
+    assert clients(conn, heard) == set()
 
 
 def test_of_a_statement_over_many_clients_only_the_watched_are_told(conn: Conn, heard: Conn, watched: UUID) -> None:
     for owner in [watched, *(add_user(conn) for _ in range(20))]:
         add_channel(conn, owner)
-    payloads(conn, heard)
+    clients(conn, heard)
     conn.execute("UPDATE broadcast_manager SET broadcast_status = 'completed'")
-    assert payloads(conn, heard) == {str(watched)}
+    assert clients(conn, heard) == {str(watched)}
 
 
 def test_watch_ends_by_itself_and_can_be_renewed(conn: Conn, heard: Conn, watched: UUID) -> None:
     conn.execute("UPDATE broadcast.watchers SET watched_until = now() - interval '1 s'")
     add_channel(conn, watched)
-    assert payloads(conn, heard) == set()
+    assert clients(conn, heard) == set()
     conn.execute(WATCH, [add_user(conn)])
     assert value(conn, "SELECT count(*) FROM broadcast.watchers WHERE client_id = %s", watched) == 0
     conn.execute(WATCH, [watched])
     conn.execute(WATCH, [watched])
     add_channel(conn, watched)
-    assert payloads(conn, heard) == {str(watched)}
+    assert clients(conn, heard) == {str(watched)}
 
 
 def test_nothing_is_sent_where_two_phase_commit_is_possible(conn: Conn) -> None:
@@ -105,5 +110,18 @@ def test_nothing_is_sent_where_two_phase_commit_is_possible(conn: Conn) -> None:
 def test_rule_does_not_need_it(conn: Conn, heard: Conn, watched: UUID) -> None:
     conn.execute("DROP FUNCTION broadcast.notify_watchers() CASCADE")
     add_channel(conn, watched)
-    assert payloads(conn, heard) == set()
+    assert clients(conn, heard) == set()
     assert value(conn, "SELECT count(*) FROM broadcast_manager WHERE client_id = %s", watched) == 1
+
+
+def test_channels_are_named_and_many_at_once_are_not(conn: Conn, heard: Conn, watched: UUID) -> None:
+    pairs = [add_channel(conn, watched) for _ in range(11)]
+    assert payloads(conn, heard) == {f"{watched} {open_id} {closed_id}" for open_id, closed_id in pairs}
+    conn.execute(
+        "UPDATE main_clients_database SET closed_channel_id = '-1009999999' WHERE open_channel_id = %s", [pairs[0][0]]
+    )
+    # Where the pair changes, the old one is named as well.
+    named = {f"{watched} {' '.join(pairs[0])}", f"{watched} {pairs[0][0]} -1009999999"}
+    assert payloads(conn, heard) == named
+    conn.execute("UPDATE broadcast_manager SET updated_at = now()")
+    assert payloads(conn, heard) == {str(watched)}

@@ -8,7 +8,7 @@ import pytest
 
 from pyapi.channel import Channel
 from pyapi.channels.fields import FIELDS, ChannelChanges, ChannelRegistration, form_attributes, to_json
-from pyapi.channels.rows import parse_channels
+from pyapi.channels.rows import parse_page
 from pyapi.web.api.bodies import ChannelAnswer
 from pyapi.web.api.examples import CHANNEL
 from pyapi.web.dashboard.forms import FORM_FIELDS
@@ -63,7 +63,8 @@ def test_attributes_of_a_form_come_from_the_fields_type(name: str, attributes: d
 
 def test_row_is_read_from_a_newer_database_and_from_one_with_nulls() -> None:
     told = {**CHANNEL, "sub_1_price": 5.10, "payout_strategy": None, "state": "a new state", "of_tomorrow": [1]}
-    read = parse_channels(json.dumps({"channels": [told], "count": 1, "max_channels": 10, "of_tomorrow": 1}))
+    around = {"passed": 0, "matching": 1, "total": 1, "states": {}, "before": None, "after": None}
+    read = parse_page(json.dumps(around | {"channels": [told], "max_channels": 10, "of_tomorrow": 1}))
     (row,) = read.rows
     nothing: object = None
     assert row.payout_strategy is nothing

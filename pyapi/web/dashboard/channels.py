@@ -1,19 +1,19 @@
 """A client's channels: the list, and the pages that register, edit, delete and resend."""
 
 import json
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from pyapi.channels.broadcast_requests import is_sending, request_broadcast
-from pyapi.channels.channels import delete_channel, list_channels, read_channel, register_channel, update_channel
+from pyapi.channels.channels import delete_channel, list_page, read_channel, register_channel, update_channel
 from pyapi.channels.deliveries import read_last_outcomes, read_notices
 from pyapi.channels.fields import STORED_ID, PlannedRegistration, Schedule
 from pyapi.channels.mappings import read_currency_networks
 from pyapi.channels.messages import broadcast_messages
-from pyapi.channels.rows import ChannelRow, Channels, parse_channel, parse_channels
+from pyapi.channels.rows import ChannelPage, ChannelRow, parse_channel, parse_page
 from pyapi.errors import (
     BroadcastInactive,
     BroadcastInProgress,
@@ -25,14 +25,16 @@ from pyapi.pool import connection
 from pyapi.web.dashboard import forms
 from pyapi.web.dashboard.broadcast import form_broadcast_id, time_zones
 from pyapi.web.dashboard.flash import forget_notice, leave_notice, take_notice
+from pyapi.web.dashboard.list_view import SORTS, STATES, ListView, read_view, remember, where_one_was
 from pyapi.web.dashboard.sessions import OwnForm, Session, SignedIn
 from pyapi.web.dashboard.state import pool_of
-from pyapi.web.dashboard.view import channel_state, page
+from pyapi.web.dashboard.view import channel_state, named_state, page
 
 router = APIRouter(include_in_schema=False)
 
 _PAIR = "/channels/{open_id}/{closed_id}"
 _Id: TypeAlias = Annotated[str, Path(pattern=STORED_ID)]
+_AskedId: TypeAlias = Annotated[str | None, Query(pattern=STORED_ID)]
 # What the form says above, where it is sent, and what its button says.
 _REGISTRATION = ("Register a channel", "/channels/new", "Register channel", "/")
 _NOT_NOW = {
@@ -44,30 +46,35 @@ _NOT_NOW = {
 
 @router.get("/")
 async def show_channels(request: Request, session: SignedIn) -> Response:
-    """The client's channels."""
-    channels, notice = await _channels(request, session), take_notice(request)
+    """A page of the client's channels."""
+    view, notice = read_view(request.query_params.multi_items()), take_notice(request)
+    channels = await _channels(request, session, view)
     async with connection(pool_of(request)) as conn:
         sending, notices = await is_sending(conn), await read_notices(conn, session.user.user_id)
-    response = page(
+    response = await _list(
         request,
         "channels.html",
+        session,
+        view,
+        channels,
         here="channels",
         notice=notice,
         notices=notices,
-        channels=channels,
-        strips=await _strips(request, session, channels),
         sending=sending,
     )
+    remember(request, response, view)
     forget_notice(request, response)
     return response
 
 
 @router.get("/channels/list")
-async def show_list(request: Request, session: SignedIn) -> Response:
-    """The list alone, for the script."""
-    channels = await _channels(request, session)
-    strips = await _strips(request, session, channels)
-    return page(request, "_channel_list.html", channels=channels, strips=strips)
+async def show_list(
+    request: Request, session: SignedIn, open_id: _AskedId = None, closed_id: _AskedId = None
+) -> Response:
+    """The list alone, for the script; with a channel's two ids that card, and the counts."""
+    view = read_view(request.query_params.multi_items())
+    channels = await _channels(request, session, view, open_id, closed_id)
+    return await _list(request, "_channel_list.html", session, view, channels)
 
 
 @router.get("/channels/new")
@@ -99,7 +106,7 @@ async def register(request: Request, session: SignedIn, form: OwnForm) -> Respon
     except RuleError as error:
         status, sentence, errors = forms.refusal(error)
         return await _form_page(request, _REGISTRATION, values, status, sentence, errors, schedule, first_send)
-    return _back(request, "registered", broadcast_id)
+    return _back(request, "registered", broadcast_id, about=channel.open_channel_title)
 
 
 @router.post("/channels/preview")
@@ -133,7 +140,9 @@ async def edit(request: Request, session: SignedIn, form: OwnForm, open_id: _Id,
     except RuleError as error:
         status, sentence, errors = forms.refusal(error)
         return await _form_page(request, _editing(channel), values, status, sentence, errors)
-    return _back(request, "saved")
+    now_open, now_closed = (values[name] or getattr(channel, name) for name in ("open_channel_id", "closed_channel_id"))
+    name = values["open_channel_title"] or _name(channel)
+    return _back(request, "saved", about=name, at=f"c{now_open}_{now_closed}")
 
 
 @router.get(f"{_PAIR}/delete")
@@ -146,10 +155,11 @@ async def show_delete(request: Request, session: SignedIn, open_id: _Id, closed_
 @router.post(f"{_PAIR}/delete")
 async def delete(request: Request, session: SignedIn, form: OwnForm, open_id: _Id, closed_id: _Id) -> Response:
     """Delete the channel."""
-    del form
     async with connection(pool_of(request)) as conn:
         broadcast_id = await delete_channel(conn, session.user.user_id, open_id, closed_id)
-    return _back(request, "deleted", broadcast_id) if broadcast_id else _back(request, "deleted_alone")
+    return _back(
+        request, "deleted" if broadcast_id else "deleted_alone", broadcast_id or "", about=form.get("name", "")
+    )
 
 
 @router.get(f"{_PAIR}/resend")
@@ -170,15 +180,24 @@ async def resend(request: Request, session: SignedIn, form: OwnForm, open_id: _I
         if isinstance(error, BroadcastRateLimited):
             response.headers["Retry-After"] = str(error.retry_after_seconds)
         return response
-    return _back(request, "queued")
+    return _back(request, "queued", about=form.get("name", ""), at=f"c{open_id}_{closed_id}")
 
 
-async def _channels(request: Request, session: Session) -> Channels:
+async def _channels(
+    request: Request, session: Session, view: ListView, open_id: str | None = None, closed_id: str | None = None
+) -> ChannelPage:
+    pair = (open_id, closed_id) if open_id and closed_id else None
+    after, before = list(view.after) or None, list(view.before) or None
+    client_id, search, state, sort = session.user.user_id, view.search, view.state, view.sort
     async with connection(pool_of(request)) as conn:
-        return parse_channels(await list_channels(conn, session.user.user_id, "title"))
+        return parse_page(
+            await list_page(
+                conn, client_id, search=search, state=state, sort=sort, after=after, before=before, pair=pair
+            )
+        )
 
 
-async def _strips(request: Request, session: Session, channels: Channels) -> dict[UUID, list[str]]:
+async def _strips(request: Request, session: Session, channels: ChannelPage) -> dict[UUID, list[str]]:
     shown = [channel.broadcast_id for channel in channels.rows if channel.broadcast_id]
     async with connection(pool_of(request)) as conn:
         return await read_last_outcomes(conn, session.user.user_id, shown)
@@ -246,9 +265,19 @@ def _resend_page(request: Request, channel: ChannelRow, status: int = 200, error
     )
 
 
-def _back(request: Request, notice: str, code: object = "") -> Response:
-    response = RedirectResponse("/", 303)
-    leave_notice(request, response, notice, code)
+async def _list(
+    request: Request, template: str, session: Session, view: ListView, channels: ChannelPage, **context: Any
+) -> Response:
+    strips = await _strips(request, session, channels)
+    shown = [state for state in STATES if state in channels.states or state == view.state]
+    tabs = [(named_state(None if state == "none" else state), state, channels.states.get(state, 0)) for state in shown]
+    return page(request, template, view=view, channels=channels, strips=strips, tabs=tabs, sorts=SORTS, **context)
+
+
+def _back(request: Request, notice: str, code: object = "", about: str = "", at: str = "") -> Response:
+    """To the list as it was seen last, at a card of it; about is the channel's title."""
+    response = RedirectResponse(where_one_was(request).href + (f"#{at}" if at else ""), 303)
+    leave_notice(request, response, notice, code, about)
     return response
 
 

@@ -1,4 +1,4 @@
-"""Tells a browser that something changed; it then asks for the list. What changed is not told here."""
+"""Tells a browser which channel changed; it then asks for that card, or for the list where it may be any."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,22 +22,25 @@ _WATCH_SECONDS = 60
 
 @router.get("/events", response_class=EventSourceResponse)
 async def events(request: Request, session: SignedIn) -> AsyncIterator[ServerSentEvent]:
-    """One event ``changed`` for each change of the client's channels, until the session ends or the user is gone.
+    """One event ``changed`` for each of the client's channels that changes, until the session ends or the user is gone.
 
-    The first comes at once, since nobody has told of what happened before. Once a minute there is one in any case:
-    for changes that were under way when the watch began, and for servers that send no notifications (two-phase
-    commit, a pooler in between).
+    Its data are the channel's two ids with a space between, or empty: any may have changed. The first is empty and
+    comes at once, since nobody has told of what happened before. Once a minute there is such a one in any case: for
+    changes that were under way when the watch began, and for servers that send no notifications (two-phase commit, a
+    pooler in between).
     """
     client_id = session.user.user_id
     with changes_of(request).watching(client_id) as watcher, suppress(TimeoutError):
         async with asyncio.timeout(seconds_left(session)):
-            going_on = True
+            channels = [""]
             # Anew each time: a crash or a failover empties the unlogged table of those who watch.
-            while going_on and await _may_watch(request, client_id):
-                yield ServerSentEvent(event="changed", raw_data="")
+            while channels and await _may_watch(request, client_id):
+                for channel in channels:
+                    yield ServerSentEvent(event="changed", raw_data=channel)
+                channels = [""]
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_WATCH_SECONDS):
-                        going_on = await watcher.changed()
+                        channels = await watcher.changed()
 
 
 async def _may_watch(request: Request, client_id: UUID) -> bool:

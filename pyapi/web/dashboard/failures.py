@@ -14,7 +14,7 @@ from pyapi.web.middleware.request_log import path_for_log
 log = structlog.get_logger()
 
 # Asked for by the script, which knows what a status means.
-_FOR_THE_SCRIPT = ("/events", "/channels/list", "/channels/preview")
+_FOR_THE_SCRIPT = ("/events", "/channels/list", "/channels/preview", "/operator/health")
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,13 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from pyapi.checks.drift import Drift, Fact, find_drift, fingerprint_query
+from pyapi.checks.health import Health, parse_health
+from pyapi.checks.trial import Step
 from pyapi.checks.violations import Violation
 from pyapi.errors import typed_errors
 from pyapi.pool import Pool, connection
 from pyapi.queries import QUERIES
-from pyapi.web.dashboard.sessions import Operator
+from pyapi.web.dashboard.sessions import Operator, OwnForm
 from pyapi.web.dashboard.state import pool_of
 from pyapi.web.dashboard.view import named_state, page
 
@@ -35,23 +37,6 @@ class Part(Generic[T]):
 
     value: T | None
     problem: str | None = None
-
-
-@dataclass(frozen=True)
-class Queue:
-    """Broadcasts that are due now, and since when the oldest is."""
-
-    due: int
-    oldest_due: datetime | None
-
-
-@dataclass(frozen=True)
-class Sending:
-    """Whether workers take what is due, why not where they do not, and how many broadcasts are being sent now."""
-
-    is_on: bool
-    note: str | None
-    under_way: int
 
 
 @dataclass(frozen=True)
@@ -103,13 +88,27 @@ async def show_operator_page(request: Request, session: Operator) -> Response:
         "operator.html",
         here="operator",
         now=datetime.now(UTC),
-        queue=await _part(pool, _queue),
-        sending=await _part(pool, _sending),
+        health=await _part(pool, _health),
         states=await _part(pool, _states),
         integrity=await _part(pool, partial(_violations, asking=asking)),
         drift=await _part(pool, _drift),
         failures=await _part(pool, partial(_failures, asking=asking)),
     )
+
+
+@router.get("/operator/health")
+async def show_health(request: Request, session: Operator) -> Response:
+    """Whether it is well, alone, for the script."""
+    del session
+    return page(request, "_health.html", health=await _part(pool_of(request), _health))
+
+
+@router.post("/operator/try")
+async def try_rule(request: Request, session: Operator, form: OwnForm) -> Response:
+    """Try the rule, take it back, and show each step."""
+    del form
+    read = partial(_trial, operator_id=session.user.user_id)
+    return page(request, "try.html", here="operator", trial=await _part(pool_of(request), read))
 
 
 async def _part(pool: Pool, read: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> Part[T]:
@@ -127,16 +126,15 @@ async def _part(pool: Pool, read: Callable[[AsyncConnection[Any]], Awaitable[T]]
         return Part(None, "The application's role may not read this: broadcast-manager upgrade gives it the right.")
 
 
-async def _queue(conn: AsyncConnection[Any]) -> Queue:
-    async with conn.cursor(row_factory=class_row(Queue)) as cursor:
-        await cursor.execute(QUERIES["queue"])
-        return await cursor.fetchone() or Queue(0, None)
+async def _health(conn: AsyncConnection[Any]) -> Health:
+    row = await (await conn.execute(QUERIES["health"])).fetchone()
+    return parse_health(row[0] if row else "")
 
 
-async def _sending(conn: AsyncConnection[Any]) -> Sending:
-    async with conn.cursor(row_factory=class_row(Sending)) as cursor:
-        await cursor.execute(QUERIES["sending"])
-        return await cursor.fetchone() or Sending(False, None, 0)
+async def _trial(conn: AsyncConnection[Any], operator_id: UUID) -> list[Step]:
+    async with conn.cursor(row_factory=class_row(Step)) as cursor:
+        await cursor.execute(QUERIES["operator_tries_rule"], {"operator_id": operator_id})
+        return await cursor.fetchall()
 
 
 async def _states(conn: AsyncConnection[Any]) -> list[StateCount]:

@@ -143,7 +143,7 @@ def begin_session(request: Request, response: Response, user: User) -> None:
     """Sign the user in: a fresh session."""
     token = issue_token(user, "session", secret_of(request))
     lifetime = int(LIFETIMES["session"].total_seconds())
-    _set_cookie(request, response, SESSION_COOKIE, token, lifetime)
+    set_cookie(request, response, SESSION_COOKIE, token, lifetime)
 
 
 def forget(request: Request, response: Response, cookie: str) -> None:
@@ -153,7 +153,7 @@ def forget(request: Request, response: Response, cookie: str) -> None:
 
 def set_short_cookie(request: Request, response: Response, cookie: str, value: str) -> None:
     """Set a cookie of ours for a minute: what the next page is to say."""
-    _set_cookie(request, response, cookie, value, 60)
+    set_cookie(request, response, cookie, value, 60)
 
 
 def seconds_left(session: Session) -> float:
@@ -161,7 +161,8 @@ def seconds_left(session: Session) -> float:
     return max(0.0, (session.expires_at - datetime.now(UTC)).total_seconds())
 
 
-def _set_cookie(request: Request, response: Response, cookie: str, value: str, max_age: int) -> None:
+def set_cookie(request: Request, response: Response, cookie: str, value: str, max_age: int) -> None:
+    """Set a cookie of ours for so many seconds."""
     response.set_cookie(
         cookie, value, max_age=max_age, path="/", secure=_is_secure(request), httponly=True, samesite="strict"
     )

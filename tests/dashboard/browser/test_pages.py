@@ -44,7 +44,7 @@ def paths(page: Page) -> list[str]:
     assert href is not None
     channel = href.removesuffix("/edit")
     of_channel = [f"{channel}{page}" for page in ("", "/edit", "/delete", "/resend", "/reactivate")]
-    return ["/", "/channels/new", *of_channel, "/operator"]
+    return ["/", "/?q=nothing+like+it", "/channels/new", *of_channel, "/operator"]
 
 
 def serious_findings(page: Page) -> list[str]:
@@ -116,14 +116,32 @@ def test_keyboard_reaches_the_button_and_sends(desk: Desk, person: Person, owner
     expect(card(page, pair).get_by_role("button", name="Wait")).to_be_disabled()
 
 
+def test_operators_page_refreshes_by_itself(desk: Desk, operator_with_channels: Person, owner_conn: Conn) -> None:
+    page = desk.signed_in(operator_with_channels)
+    page.goto("/operator")
+    page.get_by_text("As a table").click()
+    expect(page.get_by_role("region", name="Deliveries an hour").get_by_role("row")).to_have_count(49)
+    owner_conn.execute("SELECT broadcast.worker_looks('host:1:a', '0.1.0', 'a_bot', 10, '1 hour')")
+    expect(page.get_by_role("region", name="It is well")).to_contain_text("host:1:a")
+    # What was open and focused stays so.
+    expect(page.get_by_text("As a table")).to_be_focused()
+    expect(page.get_by_role("region", name="Deliveries an hour")).to_be_visible()
+
+
 def test_operators_page(desk: Desk, operator_with_channels: Person) -> None:
     page = desk.signed_in(operator_with_channels)
     page.get_by_role("link", name="Operator").click()
-    expect(page.get_by_role("region", name="Queue")).to_contain_text("2 due now")
+    health = page.get_by_role("region", name="It is not well")
+    expect(health).to_contain_text("No worker runs")
+    expect(health.locator("dl")).to_contain_text("Due now 2", use_inner_text=True)
     expect(page.get_by_role("region", name="Broadcasts by state").get_by_role("listitem")).to_have_count(6)
     expect(page.get_by_role("region", name="Integrity")).to_contain_text("Nothing breaks the rule.")
     expect(page.get_by_role("region", name="Drift", exact=True)).to_contain_text("says what this release says")
     failures = page.get_by_role("table").get_by_role("row")
+    page.get_by_role("button", name="Try the rule").click()
+    expect(page.get_by_role("listitem").filter(has_text="Everything is taken back")).to_be_visible()
+    assert serious_findings(page) == []
+    page.get_by_role("link", name="Back").click()
     expect(failures.filter(has_text="The bot is not an administrator")).to_contain_text(operator_with_channels.username)
 
 

@@ -3,12 +3,13 @@
 "use strict";
 
 const LIST_RETRY_MS = 5000;
+const REFRESH_MS = 5000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const live = document.querySelector("[data-live]");
 const livePage = document.querySelector("[data-live-page]");
 let source = null;
-let refreshing = null;
-let again = false;
+let refreshing = false;
+const changed = new Set();
 let dueTimer = 0;
 
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
@@ -83,40 +84,76 @@ function watchDue() {
   clearTimeout(dueTimer);
   if (!live) return;
   const now = Date.now();
-  const due = [...live.querySelectorAll("[data-due]")].map((card) => Date.parse(card.dataset.due)).filter((at) => at > now);
-  if (due.length) dueTimer = setTimeout(refresh, Math.min(Math.min(...due) - now + 500, LONGEST_TIMER_MS));
+  const cards = [...live.querySelectorAll("[data-due]")].filter((card) => Date.parse(card.dataset.due) > now);
+  if (!cards.length) return;
+  const next = Math.min(...cards.map((card) => Date.parse(card.dataset.due)));
+  const due = cards.filter((card) => Date.parse(card.dataset.due) < next + 1000);
+  const ask = () => due.forEach((card) => want(channelOf(card)));
+  dueTimer = setTimeout(ask, Math.min(next - now + 1500, LONGEST_TIMER_MS));
 }
 
-function swap(fresh) {
-  const said = [];
-  for (const id of ["channel-count", "channel-new"]) {
+const total = (page) => page.getElementById("channel-count").dataset.total;
+
+// What stands around the cards: counts, states, pages.
+function swapAround(fresh) {
+  for (const id of ["channel-count", "channel-new", "channel-states", "channel-pages"]) {
     const before = document.getElementById(id), after = fresh.getElementById(id);
-    if (before.innerHTML.trim() !== after.innerHTML.trim()) before.replaceChildren(...after.childNodes);
+    if (before.innerHTML.trim() === after.innerHTML.trim()) continue;
+    const href = before.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    before.replaceChildren(...after.childNodes);
+    before.dataset.total = after.dataset.total;
+    if (href) [...before.querySelectorAll("a")].find((link) => link.getAttribute("href") === href)?.focus();
   }
+}
+
+function removeCard(card, said, why) {
+  if (card.dataset.name) said.push(`${card.dataset.name}: ${why}`);
+  if (card.contains(document.activeElement)) document.getElementById("main").focus();
+  card.remove();
+}
+
+// A card is named after the channel's two ids.
+const channelOf = (card) => card.id.slice(1).replace("_", " ");
+
+function swapCard(card, said) {
+  const before = document.getElementById(card.id);
+  if (before?.dataset.version === card.dataset.version) return;
+  const key = before?.contains(document.activeElement) && document.activeElement.dataset.key;
+  if (before) before.replaceWith(card);
+  else document.getElementById("channel-list").append(card);
+  enhance(card);
+  card.classList.add("fresh");
+  if (key) (card.querySelector(`[data-key="${key}"]:enabled, a[data-key="${key}"]`) || document.getElementById("main")).focus();
+  if (card.dataset.state && before?.dataset.state !== card.dataset.state) said.push(`${card.dataset.name}: ${card.dataset.state}`);
+}
+
+async function ask(channel) {
+  const address = new URL(live.dataset.live, location.href);
+  if (channel) {
+    const [open, closed] = channel.split(" ");
+    address.searchParams.set("open_id", open);
+    address.searchParams.set("closed_id", closed);
+  }
+  const answer = await fetch(address, { credentials: "same-origin", cache: "no-store" });
+  if (answer.status === 401) location.assign("/login");
+  if (!answer.ok) throw new Error(`the list answered ${answer.status}`);
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+async function loadList() {
+  const fresh = await ask(""), said = [];
+  const why = Number(total(fresh)) < Number(total(document)) ? "deleted" : "no longer on this page";
+  swapAround(fresh);
   const list = document.getElementById("channel-list");
   const wanted = [...fresh.getElementById("channel-list").children];
   const ids = new Set(wanted.map((card) => card.id));
-  for (const card of [...list.children]) {
-    if (ids.has(card.id)) continue;
-    if (card.dataset.name) said.push(`${card.dataset.name}: deleted`);
-    if (card.contains(document.activeElement)) document.getElementById("main").focus();
-    card.remove();
-  }
+  for (const card of [...list.children]) if (!ids.has(card.id)) removeCard(card, said, why);
   wanted.forEach((card, place) => {
-    const before = document.getElementById(card.id);
-    if (!before || before.dataset.version !== card.dataset.version) {
-      const key = before?.contains(document.activeElement) && document.activeElement.dataset.key;
-      if (before) before.replaceWith(card);
-      else list.append(card);
-      enhance(card);
-      card.classList.add("fresh");
-      if (key) (card.querySelector(`[data-key="${key}"]:enabled, a[data-key="${key}"]`) || document.getElementById("main")).focus();
-      if (card.dataset.state && before?.dataset.state !== card.dataset.state) said.push(`${card.dataset.name}: ${card.dataset.state}`);
-    }
+    swapCard(card, said);
     const here = document.getElementById(card.id);
     if (list.children[place] !== here) list.insertBefore(here, list.children[place]);
   });
-  if (said.length) document.getElementById("news").textContent = said.join(". ");
+  return said;
 }
 
 // The parts of a channel's page that change by themselves; what somebody is using stays.
@@ -124,7 +161,10 @@ async function loadParts() {
   const answer = await fetch(location.href, { credentials: "same-origin", cache: "no-store" });
   if (!answer.ok) throw new Error(`the page answered ${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (!fresh.querySelector("[data-part]")) return location.reload();
+  if (!fresh.querySelector("[data-part]")) {
+    location.reload();
+    return [];
+  }
   for (const before of document.querySelectorAll("[data-part]")) {
     const after = fresh.querySelector(`[data-part="${before.dataset.part}"]`);
     const source = after.innerHTML;
@@ -133,43 +173,57 @@ async function loadParts() {
     before.source = source;
     enhance(before);
   }
+  return [];
 }
 
-async function load() {
-  if (livePage) return loadParts();
-  const answer = await fetch(live.dataset.live, { credentials: "same-origin", cache: "no-store" });
-  if (answer.status === 401) return location.assign("/login");
-  if (!answer.ok) throw new Error(`the list answered ${answer.status}`);
-  swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
-  watchDue();
+// One card and the counts. A channel that came or went moves others: then the whole page is asked for.
+async function loadCard(channel) {
+  const fresh = await ask(channel), said = [];
+  if (total(fresh) !== total(document)) return loadList();
+  swapAround(fresh);
+  const [before, card] = [document, fresh].map((page) => page.getElementById(`c${channel.replace(" ", "_")}`));
+  if (before && card) swapCard(card, said);
+  else if (before) return loadList();
+  return said;
 }
 
-// One at a time; what comes meanwhile makes it run once more.
+// One at a time; "" stands for the whole list, and makes the others needless.
 async function refresh() {
-  again = true;
   if (refreshing) return;
   refreshing = true;
   try {
-    while (again) {
-      again = false;
-      await load();
+    while (changed.size) {
+      const [channel] = changed.has("") ? [""] : changed;
+      channel ? changed.delete(channel) : changed.clear();
+      try {
+        const said = await (livePage ? loadParts() : channel ? loadCard(channel) : loadList());
+        if (said.length) document.getElementById("news").textContent = said.join(". ");
+      } catch {
+        changed.add(channel);
+        setTimeout(refresh, LIST_RETRY_MS);
+        return;
+      }
     }
-  } catch {
-    setTimeout(refresh, LIST_RETRY_MS);
+    watchDue();
   } finally {
     refreshing = false;
   }
 }
 
-// Each stream begins with the event: whatever changed before it was told to nobody.
+function want(channel) {
+  changed.add(channel);
+  refresh();
+}
+
+// Each stream begins with an event for the whole list: whatever changed before it was told to nobody.
 function connect() {
   if (source || document.hidden) return;
   source = new EventSource("/events");
-  source.addEventListener("changed", refresh);
+  source.addEventListener("changed", (event) => want(livePage ? "" : event.data));
   source.addEventListener("error", () => {
     if (source?.readyState !== EventSource.CLOSED) return;
     source = null;
-    refresh();
+    want("");
     setTimeout(connect, LIST_RETRY_MS);
   });
 }
@@ -189,6 +243,29 @@ function goWith(list) {
   };
   other.addEventListener("input", narrow);
   narrow();
+}
+
+// A part of a page that asks for itself anew; what is open stays open, and focus stays where it was.
+function keepFresh(part) {
+  const again = async () => {
+    try {
+      if (document.hidden) return;
+      const answer = await fetch(part.dataset.refresh, { credentials: "same-origin", cache: "no-store" });
+      if (answer.status === 401) return location.assign("/login");
+      if (!answer.ok) return;
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(part.id);
+      for (const details of part.querySelectorAll("details[open]")) fresh.querySelector(`#${details.id}`)?.setAttribute("open", "");
+      const place = [...part.querySelectorAll("summary, [tabindex]")].indexOf(document.activeElement);
+      part.replaceChildren(...fresh.childNodes);
+      enhance(part);
+      if (place >= 0) part.querySelectorAll("summary, [tabindex]")[place]?.focus();
+    } catch {
+      // The next round asks again.
+    } finally {
+      setTimeout(again, REFRESH_MS);
+    }
+  };
+  setTimeout(again, REFRESH_MS);
 }
 
 // What the messages will look like, asked of the server as one types: it alone makes them.
@@ -230,6 +307,7 @@ function keepDraft(form) {
 
 enhance(document);
 addCopyButtons(document);
+document.querySelectorAll("[data-refresh]").forEach(keepFresh);
 setInterval(showDistances, 20_000);
 showDistances();
 for (const zone of document.querySelectorAll("[data-own-zone]")) zone.value ||= ownZone;
