@@ -63,14 +63,12 @@ def test_found_narrowed_paged_and_back(
 
 
 def test_change_costs_one_card(page: Page, pairs: list[tuple[str, str]], owner_conn: Conn) -> None:
-    page.reload()
+    # The stream begins with the whole list.
+    with page.expect_response("**/channels/list"):
+        page.reload()
     expect(page.get_by_text("1 to 50 of 60")).to_be_visible()
     asked: list[Request] = []
     page.on("request", lambda request: asked.append(request))
-    # The stream begins with the whole list.
-    with page.expect_response("**/channels/list"):
-        pass
-    asked.clear()
     for pair in (pairs[10], pairs[58]):
         owner_conn.execute(
             "UPDATE public.broadcast_manager SET broadcast_status = 'in_progress' WHERE open_channel_id = %s", [pair[0]]
