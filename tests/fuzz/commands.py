@@ -278,7 +278,7 @@ class Commands:
         # Findings are what these were asked for; all else that did not go well is told where errors are.
         found = (
             result.exit_code == 1
-            and name in ("verify", "doctor", "backfill", "status", "sending")
+            and name in ("verify", "doctor", "backfill", "status", "sending", "try")
             and result.stdout.strip()
         )
         sentence = result.exit_code == 0 or found or _SENTENCE.search(result.stderr)
@@ -357,6 +357,8 @@ _HOW: dict[str, tuple[_Call, Iterable[str], st.SearchStrategy[Any]]] = {
     "doctor": (Commands._look, ["DATABASE_URL"], st.none()),
     "backfill": (Commands._look, ["DATABASE_URL"], st.none()),
     "status": (Commands._look, ["DATABASE_URL"], st.none()),
+    "indexes": (Commands._look, ["DATABASE_URL"], st.none()),
+    "try": (Commands._look, ["DATABASE_URL"], st.none()),
     "roles": (Commands._look, ["DATABASE_URL"], st.none()),
     "sending": (Commands._switch, ["DATABASE_URL"], st.none()),
     "upgrade": (Commands._migrate, ["DATABASE_URL"], _UP),

@@ -157,7 +157,7 @@ def test_what_nobody_expected_is_logged_and_answered_with_the_id(
         ("request.done", None),
     ]
     # Then uvicorn tells where, on one line, and of the same request.
-    told = until(lambda: [line for line in lines() if line.get("logger") == "uvicorn.error"], "a traceback")
+    told = until(lambda: [line for line in lines() if line.get("logger") == "uvicorn.error.protocol"], "a traceback")
     assert "ZeroDivisionError" in told[0]["exception"]
     assert told[0]["request_id"] == "bad-luck"
 
