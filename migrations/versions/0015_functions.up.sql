@@ -1795,7 +1795,7 @@ REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;
 CREATE OR REPLACE FUNCTION broadcast.channel_problem(c public.main_clients_database)
 RETURNS text
 LANGUAGE sql STABLE
--- Neither STRICT nor a SET clause: they would keep the planner from inlining the body. Whoever calls this pins the path.
+-- Neither STRICT nor a SET clause: they would keep the planner from inlining the body. The caller pins the path.
 AS $$
     SELECT CASE
         WHEN btrim(c.closed_channel_donation_message::text) <> '' IS NOT TRUE THEN 'it has no donation message'
