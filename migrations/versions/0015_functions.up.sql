@@ -81,8 +81,7 @@ REVOKE ALL ON FUNCTION broadcast.last_outcome(uuid) FROM public;
 CREATE OR REPLACE FUNCTION broadcast.broadcast_state(b public.broadcast_manager)
 RETURNS text
 LANGUAGE sql STABLE
--- Neither STRICT nor a SET clause nor a query: they would keep the planner from inlining the body, which a page asks
--- of a thousand rows. Whoever calls this pins the path.
+SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
         WHEN b.broadcast_status = 'in_progress' THEN 'sending'
@@ -1795,7 +1794,7 @@ REVOKE ALL ON FUNCTION broadcast.forget_old_deliveries() FROM public;
 CREATE OR REPLACE FUNCTION broadcast.channel_problem(c public.main_clients_database)
 RETURNS text
 LANGUAGE sql STABLE
--- Neither STRICT nor a SET clause: they would keep the planner from inlining the body. The caller pins the path.
+SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
         WHEN btrim(c.closed_channel_donation_message::text) <> '' IS NOT TRUE THEN 'it has no donation message'

@@ -1,7 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.channel_problem(c public.main_clients_database)
 RETURNS text
 LANGUAGE sql STABLE
--- Neither STRICT nor a SET clause: they would keep the planner from inlining the body. The caller pins the path.
+SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
         WHEN btrim(c.closed_channel_donation_message::text) <> '' IS NOT TRUE THEN 'it has no donation message'

@@ -1,8 +1,7 @@
 CREATE OR REPLACE FUNCTION broadcast.broadcast_state(b public.broadcast_manager)
 RETURNS text
 LANGUAGE sql STABLE
--- Neither STRICT nor a SET clause nor a query: they would keep the planner from inlining the body, which a page asks
--- of a thousand rows. Whoever calls this pins the path.
+SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
         WHEN b.broadcast_status = 'in_progress' THEN 'sending'
