@@ -144,7 +144,7 @@ def test_every_call_takes_its_own_kind_of_token_only(anonymous: httpx.Client, ba
                     answer = anonymous.request(method, f"{path}?token={token}&access_token={token}")
                     refused(answer, 401, "token_invalid")
                     calls += 1
-    assert calls == 2 * 11
+    assert calls == 2 * 15
     for token in (person.access_token, person.refresh_token):
         page = anonymous.get("/", headers={"Cookie": f"{SESSION_COOKIE}={token}"})
         assert page.headers["location"] == "/login"

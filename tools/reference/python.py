@@ -40,6 +40,7 @@ REMEDIES: dict[type[errors.RuleError], str] = {
     errors.BroadcastInactive: "Switch it on with `broadcast.reactivate_broadcast()`.",
     errors.BroadcastInProgress: "Wait until it is sent.",
     errors.BroadcastRateLimited: "Try again after `retry_after_seconds`.",
+    errors.BroadcastWithoutTurns: "Nothing to skip: it is sent by hand only.",
     errors.OperatorRequired: "Refuse: the user is no operator.",
 }
 _RETRY = """\
