@@ -143,14 +143,14 @@ def _served(pgserver: ModuleType, folder: Path, fast: bool) -> Iterator[str]:
     unusable = _UNUSABLE.search(str(folder))
     if unusable:
         raise EmbeddedServerError(
-            f"the embedded PostgreSQL can not work in {str(folder)!r}: there must be no {unusable[0]!r} in the path, "
+            f"the embedded PostgreSQL cannot work in {str(folder)!r}: there must be no {unusable[0]!r} in the path, "
             "so give another folder"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         users = _open(folder / "users.lock")
     except OSError as error:
-        raise EmbeddedServerError(f"the folder {folder} can not be used: {error}") from error
+        raise EmbeddedServerError(f"the folder {folder} cannot be used: {error}") from error
     cluster = folder / "cluster"
     try:
         with _locked(folder / "start.lock"):

@@ -1,4 +1,4 @@
-"""What the demo itself has to say when it can not go on."""
+"""What the demo itself has to say when it cannot go on."""
 
 
 class DemoError(Exception):

@@ -55,7 +55,7 @@ WRONG_USE = 2
 
 
 class ServeError(Exception):
-    """It can not start; the message is for the person who started it."""
+    """It cannot start; the message is for the person who started it."""
 
 
 class WorkerEnded(Exception):
@@ -108,7 +108,7 @@ def serve(port: int, folder: Path) -> None:
 
     Raises:
         ServeError: there is no checkout around, the port is taken, or there is none after METRICS_PORT.
-        DatabaseUrlError, SettingsInvalid: DATABASE_URL, JWT_SECRET_KEY or a setting of the metrics can not be used.
+        DatabaseUrlError, SettingsInvalid: DATABASE_URL, JWT_SECRET_KEY or a setting of the metrics cannot be used.
         WorkerEnded: the worker did.
         EmbeddedServerError: the embedded PostgreSQL did not start.
         CommandError, sqlalchemy.exc.DBAPIError, psycopg.Error: the database refused.
@@ -138,7 +138,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
         listener = listen(HOST, port)
     except OSError as error:
         raise ServeError(
-            f"Port {port} of {HOST} can not be used ({os.strerror(error.errno or 0)}): stop what listens there,"
+            f"Port {port} of {HOST} cannot be used ({os.strerror(error.errno or 0)}): stop what listens there,"
             f" or take another one: PORT={port + 1 if port < 65535 else DEFAULT_PORT} make serve"
         ) from error
     with listener:

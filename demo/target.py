@@ -80,9 +80,9 @@ def demo_database(console: Console) -> Iterator[Place]:
     Raises:
         DemoError: the database is not empty, or another demo or a migration runs in it; nothing was
             changed. Or it could not be cleaned up.
-        DatabaseUrlError: DATABASE_URL can not be used.
+        DatabaseUrlError: DATABASE_URL cannot be used.
         EmbeddedServerError: the embedded server did not start.
-        psycopg.Error: the database can not be reached, or refused.
+        psycopg.Error: the database cannot be reached, or refused.
     """
     if os.environ.get("DATABASE_URL", "").strip():
         with _borrowed(database_url(), console) as url:

@@ -147,7 +147,7 @@ def _sentence(error: DBAPIError) -> str:
         text = "\n".join(f"{label}{part}" for label, part in parts if part)
         return f"{text}\n(SQLSTATE {origin.sqlstate}; finished revisions stay, the next upgrade goes on from there)"
     if isinstance(error, OperationalError):
-        return f"the database can not be reached: {origin}"
+        return f"the database cannot be reached: {origin}"
     return str(origin)
 
 

@@ -17,7 +17,7 @@ DECLARE
     );
 BEGIN
     IF others IS NOT NULL THEN
-        RAISE EXCEPTION 'the rule can not be installed by this role; nothing was changed'
+        RAISE EXCEPTION 'the rule cannot be installed by this role; nothing was changed'
         USING ERRCODE = 'BM004',
             DETAIL = others,
             HINT = 'Then run alembic upgrade head again.';

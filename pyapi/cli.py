@@ -69,7 +69,7 @@ class _Commands(typer.core.TyperGroup):
             raise typer.Exit(WRONG_USE) from None
         except OSError as error:
             _give_up_stdout()
-            _fail(f"can not write or read: {error.strerror or error}")
+            _fail(f"cannot write or read: {error.strerror or error}")
         except _ENDS:
             raise
         except Exception:
@@ -193,7 +193,7 @@ def upgrade(
 
     With --dry-run also what it would refuse with.
     Exit code 0: done, or nothing to do. 1: the database refused, and finished revisions stay; with --dry-run: there is
-    something to do. 2: wrong use, or it can not be reached.
+    something to do. 2: wrong use, or it cannot be reached.
     """
     if dry_run:
         _tell_status(with_refusal=True)
@@ -208,7 +208,7 @@ def status(
 ) -> None:
     """Tell in five lines how far this database is, and what upgrade would do.
 
-    With --watch how it runs, anew every two seconds; once where no terminal is.
+    With --watch how it runs, again every two seconds; once if there is no terminal.
     Exit code 0: it is upgraded, and nothing is left to do; with --watch: it is well. 1: it is not. 2: it could not
     look.
     """
@@ -267,7 +267,7 @@ def downgrade(
     """Go back to a revision, as `alembic downgrade` does in a checkout: base takes the rule away, no channel is lost.
 
     On a terminal it asks first.
-    Exit code 0: done. 1: the database refused; finished revisions stay. 2: wrong use, or it can not be reached.
+    Exit code 0: done. 1: the database refused; finished revisions stay. 2: wrong use, or it cannot be reached.
     """
     if not (yes or as_script) and sys.stdin is not None and sys.stdin.isatty():
         err.print(f"This goes back to {revision}. Without the rule new channels get no broadcast row.", markup=False)
@@ -498,7 +498,7 @@ def api(
     DATABASE_URL as a member of the role broadcast_api; JWT_SECRET_KEY of 32 bytes or more; CORS_ORIGINS.
     For POST /api/broadcast/execute also TELEGRAM_BOT_TOKEN, and WORKER_DATABASE_URL as for worker. With METRICS_PORT
     metrics for Prometheus are served there, on METRICS_HOST or 127.0.0.1.
-    Exit code 2: a setting is missing or wrong, or the address can not be had.
+    Exit code 2: a setting is missing or wrong, or the address cannot be had.
     """
     with _extra("web", "api"):
         from pyapi.metrics import metrics_served, read_metrics_settings
@@ -603,9 +603,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return listen(host, port)
     except (OSError, UnicodeError) as error:
-        # The latter for what can not even be asked about, such as a name of 64 letters.
+        # The latter for what cannot even be asked about, such as a name of 64 letters.
         reason = error.strerror or error if isinstance(error, OSError) else "no name or address of a machine"
-        _fail(f"can not listen on {host}, port {port}: {reason}")
+        _fail(f"cannot listen on {host}, port {port}: {reason}")
 
 
 def _telegram_work(

@@ -23,7 +23,7 @@ _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
 
 class DatabaseUrlError(ValueError):
-    """DATABASE_URL can not be used."""
+    """DATABASE_URL cannot be used."""
 
 
 class DatabaseUrlMissing(DatabaseUrlError):
@@ -54,7 +54,7 @@ def libpq_url(url: str) -> str:
 
     Raises:
         DatabaseUrlInvalid: the scheme is none of postgres, postgresql, postgresql+psycopg, or libpq
-            can not read the rest.
+            cannot read the rest.
     """
     scheme, _, rest = url.partition("://")
     libpq = f"postgresql://{rest}"
@@ -67,7 +67,7 @@ def libpq_url(url: str) -> str:
 def sqlalchemy_url(url: str | None = None) -> str:
     """The URL, or DATABASE_URL, as SQLAlchemy and Alembic take it: ``postgresql+psycopg://``, the same parameters.
 
-    Read by libpq and written anew, because SQLAlchemy does not decode a host such as ``%2Ftmp`` and
+    Read by libpq and written again, because SQLAlchemy does not decode a host such as ``%2Ftmp`` and
     does not take a list of hosts before the path.
 
     Raises:
@@ -110,5 +110,5 @@ def _parameters(url: str) -> dict[str, str]:
             if not host.startswith(("/", "@")):
                 host.encode("idna")
     except (psycopg.ProgrammingError, UnicodeError):
-        raise DatabaseUrlInvalid("the database URL can not be read: see libpq's URL form") from None
+        raise DatabaseUrlInvalid("the database URL cannot be read: see libpq's URL form") from None
     return {key: str(value) for key, value in parameters.items() if value is not None}

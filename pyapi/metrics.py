@@ -119,10 +119,10 @@ def metrics_served(settings: MetricsSettings, database_url: str) -> Iterator[int
     try:
         server, serving = start_http_server(settings.metrics_port, settings.metrics_host, registry)
     except (OSError, UnicodeError) as error:
-        # The latter for what can not even be asked about, such as a name of 64 letters.
+        # The latter for what cannot even be asked about, such as a name of 64 letters.
         reason = error.strerror or error if isinstance(error, OSError) else "no name or address of a machine"
         raise SettingsInvalid(
-            f"METRICS_PORT: can not listen on {settings.metrics_host}, port {settings.metrics_port}: {reason}"
+            f"METRICS_PORT: cannot listen on {settings.metrics_host}, port {settings.metrics_port}: {reason}"
         ) from error
     stop = threading.Event()
     max_age = timedelta(seconds=settings.integrity_check_seconds)
@@ -219,7 +219,7 @@ def _closed_after(conn: psycopg.Connection[Any], seconds: float) -> Iterator[Non
 
 
 def _warn(event: str, error: psycopg.Error | TimeoutError) -> None:
-    # A connection that can not be had has no SQLSTATE: only the text's first line says why.
+    # A connection that cannot be had has no SQLSTATE: only the text's first line says why.
     sqlstate = error.sqlstate if isinstance(error, psycopg.Error) else None
     log.warning(event, reason=type(error).__name__, sqlstate=sqlstate, description=str(error).partition("\n")[0])
 

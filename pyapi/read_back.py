@@ -254,7 +254,7 @@ def _in_pipeline(conn: Connection[Any] | AsyncConnection[Any]) -> bool:
 
 
 def _autocommits(conn: Connection[Any] | AsyncConnection[Any]) -> bool:
-    # Then BEGIN and COMMIT are sent along: libpq can not recover from an error of the commit that a
+    # Then BEGIN and COMMIT are sent along: libpq cannot recover from an error of the commit that a
     # Sync implies, and that is where the deferred key would speak.
     return conn.autocommit and conn.info.transaction_status == TransactionStatus.IDLE
 

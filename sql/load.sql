@@ -52,6 +52,7 @@
 \ir delivery/last_outcome.sql
 \ir delivery/broadcast_state.sql
 \ir delivery/retry_after_seconds.sql
+\ir delivery/is_by_hand.sql
 \ir delivery/schedule_of.sql
 \ir delivery/client_broadcast.sql
 \ir delivery/own_broadcast.sql

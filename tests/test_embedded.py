@@ -220,7 +220,7 @@ def test_a_folder_that_the_server_can_not_take_is_named_before_it_is_made(
     folder = temporary_root / name / "data"
     assert main([str(folder)]) == 2
     (sentence,) = capsys.readouterr().err.splitlines()
-    assert sentence.startswith(f"the embedded PostgreSQL can not work in {str(folder)!r}: there must be no ")
+    assert sentence.startswith(f"the embedded PostgreSQL cannot work in {str(folder)!r}: there must be no ")
     assert not folder.exists()
 
 

@@ -36,7 +36,7 @@ def must_be_there() -> bool:
 def running_chromium() -> Iterator[Browser]:
     """A headless Chromium.
 
-    While it runs, this thread can not run another asyncio loop.
+    While it runs, this thread cannot run another asyncio loop.
     """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=_ARGUMENTS)

@@ -215,7 +215,7 @@ def _server_user() -> int | None:
     try:
         return pwd.getpwnam("postgres").pw_uid
     except KeyError as error:
-        raise ServerMissing("the installed PostgreSQL can not run as root, and there is no user postgres") from error
+        raise ServerMissing("the installed PostgreSQL cannot run as root, and there is no user postgres") from error
 
 
 def parse_run(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, Server]:

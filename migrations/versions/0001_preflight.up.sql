@@ -118,7 +118,7 @@ BEGIN
         )
         UNION ALL
         SELECT format(
-            'Constraint %s on broadcast_manager is deferrable, and ON CONFLICT can not use such a key: '
+            'Constraint %s on broadcast_manager is deferrable, and ON CONFLICT cannot use such a key: '
             'drop it and add it again NOT DEFERRABLE.', k.conname
         )
         FROM pg_constraint AS k
@@ -225,7 +225,7 @@ BEGIN
     END IF;
 
     IF problems <> '{}' THEN
-        RAISE EXCEPTION 'the rule can not be installed here yet; nothing was changed'
+        RAISE EXCEPTION 'the rule cannot be installed here yet; nothing was changed'
         USING ERRCODE = 'BM004',
             DETAIL = array_to_string(problems, E'\n'),
             HINT = 'Channels are customers'' data, so no migration decides about them: put right what is listed, '
@@ -271,7 +271,7 @@ BEGIN
 EXCEPTION
     WHEN SQLSTATE 'BM005' THEN NULL;
     WHEN OTHERS THEN
-        RAISE EXCEPTION 'the rule can not be installed here yet; nothing was changed'
+        RAISE EXCEPTION 'the rule cannot be installed here yet; nothing was changed'
         USING ERRCODE = 'BM004',
             DETAIL = format(
                 'A statement as the upgrade has many, tried and taken back, is refused: %s: %s (SQLSTATE %s).%s',
@@ -385,7 +385,7 @@ BEGIN
             $f$;
             CREATE TRIGGER tried BEFORE INSERT ON broadcast.tried FOR EACH ROW EXECUTE FUNCTION broadcast.tried();
 
-            step := 'Broadcast rows without a channel, tried and taken back, can not be taken out';
+            step := 'Broadcast rows without a channel, tried and taken back, cannot be taken out';
             -- By their ids, here and below: clients go on writing, and what they do in between is no trigger's doing.
             SELECT array_agg(b.id) INTO ids
             FROM public.broadcast_manager AS b
@@ -399,7 +399,7 @@ BEGIN
                 problems := problems || format('%s: a trigger keeps %s of them.', step, done);
             END IF;
 
-            step := 'The broadcast rows that channels lack, tried and taken back, can not be created as the rule will';
+            step := 'The broadcast rows that channels lack, tried and taken back, cannot be created as the rule will';
             -- Where no channel lacks its row, one row is made again, unless rows of others point at it.
             IF NOT EXISTS (
                 SELECT FROM public.main_clients_database AS c
@@ -472,7 +472,7 @@ BEGIN
             SELECT string_agg(format('%s (%s)', t.tgname, t.tgfoid::regproc), ', ') INTO too_early
             FROM pg_trigger AS t
             WHERE t.tgrelid = channels AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 18 = 18
-                -- Where an AFTER trigger is there, too, it can not be told which of them did it.
+                -- Where an AFTER trigger is there, too, it cannot be told which of them did it.
                 AND NOT EXISTS (
                     SELECT FROM pg_trigger AS o
                     WHERE o.tgrelid = channels AND NOT o.tgisinternal AND o.tgenabled <> 'D' AND o.tgtype & 18 = 16
@@ -667,7 +667,7 @@ BEGIN
     END LOOP;
 
     IF problems <> '{}' THEN
-        RAISE EXCEPTION 'the rule can not be installed here yet; nothing was changed'
+        RAISE EXCEPTION 'the rule cannot be installed here yet; nothing was changed'
         USING ERRCODE = 'BM004',
             DETAIL = array_to_string(problems, E'\n'),
             HINT = 'The rule creates, changes and deletes broadcast rows together with their channels: make room for that, '
@@ -683,14 +683,14 @@ DECLARE
 BEGIN
     FOR notice IN
         SELECT format(
-            'the key %s on %s is deferrable, and the keys of the rule are not: after this two channels can not swap their pairs '
+            'the key %s on %s is deferrable, and the keys of the rule are not: after this two channels cannot swap their pairs '
             'in one UPDATE any more', k.conname, k.conrelid::regclass
         )
         FROM pg_constraint AS k
         WHERE k.conrelid = to_regclass('public.main_clients_database') AND k.contype = 'u' AND k.condeferrable
         UNION ALL
         SELECT format(
-            'the key %s of %s points at broadcast rows: after this a channel can not be deleted while its row is pointed at, and '
+            'the key %s of %s points at broadcast rows: after this a channel cannot be deleted while its row is pointed at, and '
             'where a trigger fills %2$s, an older client that inserts the row itself is refused', k.conname, k.conrelid::regclass
         )
         FROM pg_constraint AS k

@@ -54,6 +54,7 @@ DROP FUNCTION broadcast.is_being_sent(public.broadcast_manager);
 DROP FUNCTION broadcast.own_broadcast(uuid, uuid);
 DROP FUNCTION broadcast.client_broadcast(uuid, uuid);
 DROP FUNCTION broadcast.schedule_of(uuid);
+DROP FUNCTION broadcast.is_by_hand(public.broadcast_manager);
 DROP FUNCTION broadcast.retry_after_seconds(public.broadcast_manager);
 DROP FUNCTION broadcast.broadcast_state(public.broadcast_manager);
 DROP FUNCTION broadcast.last_outcome(uuid);

@@ -121,6 +121,18 @@ COMMENT ON FUNCTION broadcast.retry_after_seconds(public.broadcast_manager) IS
 'Seconds until the broadcast may be triggered by hand again; 0 when it may now.';
 REVOKE ALL ON FUNCTION broadcast.retry_after_seconds(public.broadcast_manager) FROM public;
 
+CREATE OR REPLACE FUNCTION broadcast.is_by_hand(b public.broadcast_manager)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(b.last_manual_trigger_time >= b.next_send_time, FALSE);
+$$;
+
+COMMENT ON FUNCTION broadcast.is_by_hand(public.broadcast_manager) IS
+'Whether the next send was asked for by hand: a trigger makes it due at once.';
+REVOKE ALL ON FUNCTION broadcast.is_by_hand(public.broadcast_manager) FROM public;
+
 CREATE OR REPLACE FUNCTION broadcast.schedule_of(broadcast_id uuid)
 RETURNS jsonb
 LANGUAGE sql STABLE
@@ -517,7 +529,7 @@ BEGIN
         updated_at = now()
     WHERE b.id = stored.id
         AND b.broadcast_status IS DISTINCT FROM 'in_progress'
-        AND NOT coalesce(b.last_manual_trigger_time >= b.next_send_time, FALSE)
+        AND NOT broadcast.is_by_hand(b)
         AND NOT EXISTS (
             SELECT FROM broadcast.deliveries AS d WHERE d.broadcast_id = b.id AND d.finished_at IS NULL
         );
@@ -778,7 +790,7 @@ AS $$
         b.next_send_time < now() - s.max_lateness
         AND isfinite(b.next_send_time)
         -- Who asked for it by hand still wants it.
-        AND coalesce(b.last_manual_trigger_time < b.next_send_time, TRUE)
+        AND NOT broadcast.is_by_hand(b)
         AND NOT EXISTS (
             SELECT FROM broadcast.deliveries AS d
             WHERE d.broadcast_id = b.id AND d.finished_at IS NULL AND d.cause = 'by_hand'
@@ -822,7 +834,7 @@ BEGIN
                 RAISE;
             -- One broadcast whose row cannot be written must not stop the others.
             WHEN OTHERS THEN
-                RAISE WARNING 'the late broadcast % can not be skipped: %', late.id, SQLERRM;
+                RAISE WARNING 'the late broadcast % cannot be skipped: %', late.id, SQLERRM;
         END;
     END LOOP;
     RETURN skipped;
@@ -970,7 +982,7 @@ AS $$
         SELECT
             b.id,
             broadcast.finite(b.next_send_time) AS due_at,
-            CASE WHEN b.last_manual_trigger_time >= b.next_send_time THEN 'by_hand' ELSE 'schedule' END AS cause
+            CASE WHEN broadcast.is_by_hand(b) THEN 'by_hand' ELSE 'schedule' END AS cause
         FROM public.broadcast_manager AS b
         WHERE b.is_active
             AND b.next_send_time <= now()
@@ -1048,6 +1060,11 @@ BEGIN
     FOR due IN
         SELECT b.id FROM public.broadcast_manager AS b
         WHERE b.is_active AND b.next_send_time <= now()
+            -- What a worker has been given is its own.
+            AND NOT EXISTS (
+                SELECT FROM broadcast.deliveries AS d
+                WHERE d.broadcast_id = b.id AND d.finished_at IS NULL AND d.worker IS NOT NULL
+            )
         ORDER BY b.next_send_time
         LIMIT 10000
         FOR NO KEY UPDATE SKIP LOCKED
@@ -1160,9 +1177,9 @@ DECLARE
     );
 BEGIN
     IF problem IS NOT NULL THEN
-        RAISE EXCEPTION 'the channel can not be advertised: %', problem USING ERRCODE = 'BM016';
+        RAISE EXCEPTION 'the channel cannot be advertised: %', problem USING ERRCODE = 'BM016';
     END IF;
-    -- The columns' types differ from database to database; a value that can not be read fails here, before anything is
+    -- The columns' types differ from database to database; a value that cannot be read fails here, before anything is
     -- deleted or sent.
     RETURN QUERY
     SELECT
@@ -1182,7 +1199,7 @@ $$;
 
 COMMENT ON FUNCTION broadcast.channel_to_send(bigint) IS
 'The channel of a delivery as it is now, from which its messages are made; no row where it was deleted, '
-'BM016 where it can not be advertised.';
+'BM016 where it cannot be advertised.';
 REVOKE ALL ON FUNCTION broadcast.channel_to_send(bigint) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.intend_part(delivery_id bigint, worker text, part text)
@@ -1543,13 +1560,13 @@ BEGIN
             WHERE b.id = delivery.broadcast_id
         );
     EXCEPTION
-        -- What can not be read is the database's reason.
+        -- What cannot be read is the database's reason.
         WHEN OTHERS THEN NULL;
     END;
     IF problem IS NOT NULL THEN
         -- The owner can mend it and need not wait then, with a manual trigger.
         code := 'not_advertisable';
-        message := format('This channel can not be advertised: %s.', problem);
+        message := format('This channel cannot be advertised: %s.', problem);
         again := broadcast.next_turn(delivery.broadcast_id, now(), now());
     END IF;
     UPDATE broadcast.deliveries AS d
@@ -1566,7 +1583,7 @@ BEGIN
             error_message = 'The worker was not heard of again.'
         WHERE p.delivery_id = delivery.id AND p.state = 'intended';
     EXCEPTION
-        -- This table may be the one that can not be written; finish_broadcast() does it then.
+        -- This table may be the one that cannot be written; finish_broadcast() does it then.
         WHEN OTHERS THEN NULL;
     END;
     -- It is nobody's fault who has the channel: it counts as no failure, and never switches the broadcast off.
@@ -1743,7 +1760,7 @@ BEGIN
                 RAISE;
             -- One broadcast whose row cannot be written (its counter is full, say) must not stop the others.
             WHEN OTHERS THEN
-                RAISE WARNING 'the claim on broadcast % can not be ended: %', delivery.broadcast_id, SQLERRM;
+                RAISE WARNING 'the claim on broadcast % cannot be ended: %', delivery.broadcast_id, SQLERRM;
                 PERFORM broadcast.set_aside(delivery.id, delivery.worker, SQLSTATE || ' ' || SQLERRM);
         END;
     END LOOP;
@@ -1807,7 +1824,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION broadcast.channel_problem(public.main_clients_database) IS
-'Why a channel can not be advertised, as the end of a sentence; NULL where it can.';
+'Why a channel cannot be advertised, as the end of a sentence; NULL where it can.';
 REVOKE ALL ON FUNCTION broadcast.channel_problem(public.main_clients_database) FROM public;
 
 CREATE OR REPLACE FUNCTION broadcast.currency_network_pairs()
@@ -2163,7 +2180,7 @@ DECLARE
 BEGIN
     IF current_setting('transaction_isolation') = 'repeatable read' THEN
         -- It would count what was there before the wait for the owner's row.
-        RAISE EXCEPTION 'register_channel() can not hold the limit in REPEATABLE READ'
+        RAISE EXCEPTION 'register_channel() cannot hold the limit in REPEATABLE READ'
         USING ERRCODE = '0A000', HINT = 'Use READ COMMITTED or SERIALIZABLE.';
     END IF;
     defaults.payout_strategy := 'instant';

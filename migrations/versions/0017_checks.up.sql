@@ -58,7 +58,7 @@ unique_missing AS (
     )
 ),
 
--- Whom row level security hides rows from can not tell what is missing.
+-- Whom row level security hides rows from cannot tell what is missing.
 hidden AS (
     SELECT
         c.relname AS table_name,
@@ -344,7 +344,7 @@ structure_found AS (
     SELECT
         'rows_hidden',
         format(
-            'Row level security hides rows of %s from %s: what is missing can not be told.', h.table_name, current_user
+            'Row level security hides rows of %s from %s: what is missing cannot be told.', h.table_name, current_user
         ),
         CASE
             WHEN pg_has_role(h.relowner, 'USAGE')
@@ -387,7 +387,7 @@ structure_found AS (
     SELECT
         w.check_name,
         w.detail,
-        'Bring it back as sql/tables/' || w.table_name || '.sql has it; without it broadcasts can not be sent.'
+        'Bring it back as sql/tables/' || w.table_name || '.sql has it; without it broadcasts cannot be sent.'
     FROM columns_wrong AS w
 )
 
@@ -778,7 +778,7 @@ AS $$
     UNION ALL
     SELECT
         'broadcast_manager_database_errors',
-        'Broadcasts that the database does not let be sent: a column is missing, say, or a value can not be read.',
+        'Broadcasts that the database does not let be sent: a column is missing, say, or a value cannot be read.',
         NULL::text,
         NULL::text,
         count(*)::double precision

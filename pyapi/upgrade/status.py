@@ -50,7 +50,7 @@ class Status:
 
     def _outlook(self) -> str:
         if self.outlook is None:
-            return f"do what can not be told: {self.outlook_missing}"
+            return f"do what cannot be told: {self.outlook_missing}"
         counts = ", ".join(f"{verb} {self.outlook[f'to_{verb}']}" for verb in ("create", "repair", "quarantine"))
         return f"{counts} broadcast rows{f' ({self.outlook_missing})' if self.outlook_missing else ''}"
 

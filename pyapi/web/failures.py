@@ -53,11 +53,11 @@ DATABASE_NOT_READY = Failure(
 )
 OPERATORS_ONLY = Failure(403, "operators_only", "Only operators may do this")
 DELIVERY_NOT_CONFIGURED = Failure(
-    503, "delivery_not_configured", "This service can not send: it has no bot token that Telegram accepts"
+    503, "delivery_not_configured", "This service cannot send: it has no bot token that Telegram accepts"
 )
 SENDING_OFF = Failure(503, "sending_off", "Sending is switched off: broadcast-manager sending says why")
 TELEGRAM_UNAVAILABLE = Failure(
-    503, "telegram_unavailable", "Telegram can not be reached right now; try again in a moment", headers=_SOON
+    503, "telegram_unavailable", "Telegram cannot be reached right now; try again in a moment", headers=_SOON
 )
 INTERNAL_ERROR = Failure(500, "internal_error", "Something went wrong on our side")
 RULE_BROKEN = "The channel's broadcast could not be kept in order; nothing was stored"
@@ -122,7 +122,7 @@ def failure_of(error: Exception) -> Failure:
         ):
             return DATABASE_NOT_READY
         case psycopg.DataError() | UnicodeEncodeError():
-            return _invalid({"body": "holds text that the database can not store"})
+            return _invalid({"body": "holds text that the database cannot store"})
     return INTERNAL_ERROR
 
 

@@ -15,7 +15,7 @@ from pyapi.queries import QUERIES
 from pyapi.worker.settings import WorkerSettings
 from pyapi.worker.telegram import telegram_bot
 
-# The database can not be reached, or is shutting down; the same statement may succeed in a moment.
+# The database cannot be reached, or is shutting down; the same statement may succeed in a moment.
 DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction, OSError)
 
 

@@ -239,13 +239,13 @@ def _check_sendable(step: Step) -> None:
     """See that the messages can be made, before those of last time are deleted.
 
     Raises:
-        NotSendable: they can not.
+        NotSendable: they cannot.
     """
     try:
         for message in broadcast_messages(step):
             str(message.html)
     except Exception as error:
-        raise NotSendable(f"its messages can not be made ({type(error).__name__})") from error
+        raise NotSendable(f"its messages cannot be made ({type(error).__name__})") from error
 
 
 async def _delete_earlier(context: WorkerContext, step: Step) -> tuple[Refusal | None, dict[str, Any]]:

@@ -107,7 +107,7 @@ async def run_round(settings: WorkerSettings, stop: asyncio.Event | None = None,
     Raises:
         SendingOff: nothing is to be sent now.
         TokenRefused: Telegram does not accept the token.
-        RequestRefused: Telegram can not be reached.
+        RequestRefused: Telegram cannot be reached.
         psycopg.Error: the database does not answer, or refuses.
     """
     began = time.monotonic()

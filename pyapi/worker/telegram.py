@@ -136,7 +136,7 @@ async def send_message(bot: Bot, chat_id: str, message: Message, bot_username: s
     except RequestRefused as error:
         return error.refusal
     except Exception:
-        # The request was sent, and its answer can not be read: that must be recorded, whatever it is.
+        # The request was sent, and its answer cannot be read: that must be recorded, whatever it is.
         return Refusal(UNEXPECTED)
     return sent.message_id
 

@@ -14,5 +14,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION broadcast.channel_problem(public.main_clients_database) IS
-'Why a channel can not be advertised, as the end of a sentence; NULL where it can.';
+'Why a channel cannot be advertised, as the end of a sentence; NULL where it can.';
 REVOKE ALL ON FUNCTION broadcast.channel_problem(public.main_clients_database) FROM public;

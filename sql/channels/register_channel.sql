@@ -14,7 +14,7 @@ DECLARE
 BEGIN
     IF current_setting('transaction_isolation') = 'repeatable read' THEN
         -- It would count what was there before the wait for the owner's row.
-        RAISE EXCEPTION 'register_channel() can not hold the limit in REPEATABLE READ'
+        RAISE EXCEPTION 'register_channel() cannot hold the limit in REPEATABLE READ'
         USING ERRCODE = '0A000', HINT = 'Use READ COMMITTED or SERIALIZABLE.';
     END IF;
     defaults.payout_strategy := 'instant';

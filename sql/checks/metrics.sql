@@ -133,7 +133,7 @@ AS $$
     UNION ALL
     SELECT
         'broadcast_manager_database_errors',
-        'Broadcasts that the database does not let be sent: a column is missing, say, or a value can not be read.',
+        'Broadcasts that the database does not let be sent: a column is missing, say, or a value cannot be read.',
         NULL::text,
         NULL::text,
         count(*)::double precision

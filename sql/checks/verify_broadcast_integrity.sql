@@ -40,7 +40,7 @@ unique_missing AS (
     )
 ),
 
--- Whom row level security hides rows from can not tell what is missing.
+-- Whom row level security hides rows from cannot tell what is missing.
 hidden AS (
     SELECT
         c.relname AS table_name,
@@ -326,7 +326,7 @@ structure_found AS (
     SELECT
         'rows_hidden',
         format(
-            'Row level security hides rows of %s from %s: what is missing can not be told.', h.table_name, current_user
+            'Row level security hides rows of %s from %s: what is missing cannot be told.', h.table_name, current_user
         ),
         CASE
             WHEN pg_has_role(h.relowner, 'USAGE')
@@ -369,7 +369,7 @@ structure_found AS (
     SELECT
         w.check_name,
         w.detail,
-        'Bring it back as sql/tables/' || w.table_name || '.sql has it; without it broadcasts can not be sent.'
+        'Bring it back as sql/tables/' || w.table_name || '.sql has it; without it broadcasts cannot be sent.'
     FROM columns_wrong AS w
 )
 

@@ -33,9 +33,9 @@ DECLARE
     );
 BEGIN
     IF problem IS NOT NULL THEN
-        RAISE EXCEPTION 'the channel can not be advertised: %', problem USING ERRCODE = 'BM016';
+        RAISE EXCEPTION 'the channel cannot be advertised: %', problem USING ERRCODE = 'BM016';
     END IF;
-    -- The columns' types differ from database to database; a value that can not be read fails here, before anything is
+    -- The columns' types differ from database to database; a value that cannot be read fails here, before anything is
     -- deleted or sent.
     RETURN QUERY
     SELECT
@@ -55,5 +55,5 @@ $$;
 
 COMMENT ON FUNCTION broadcast.channel_to_send(bigint) IS
 'The channel of a delivery as it is now, from which its messages are made; no row where it was deleted, '
-'BM016 where it can not be advertised.';
+'BM016 where it cannot be advertised.';
 REVOKE ALL ON FUNCTION broadcast.channel_to_send(bigint) FROM public;

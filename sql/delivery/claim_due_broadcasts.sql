@@ -8,7 +8,7 @@ AS $$
         SELECT
             b.id,
             broadcast.finite(b.next_send_time) AS due_at,
-            CASE WHEN b.last_manual_trigger_time >= b.next_send_time THEN 'by_hand' ELSE 'schedule' END AS cause
+            CASE WHEN broadcast.is_by_hand(b) THEN 'by_hand' ELSE 'schedule' END AS cause
         FROM public.broadcast_manager AS b
         WHERE b.is_active
             AND b.next_send_time <= now()

@@ -7,7 +7,7 @@ AS $$
         b.next_send_time < now() - s.max_lateness
         AND isfinite(b.next_send_time)
         -- Who asked for it by hand still wants it.
-        AND coalesce(b.last_manual_trigger_time < b.next_send_time, TRUE)
+        AND NOT broadcast.is_by_hand(b)
         AND NOT EXISTS (
             SELECT FROM broadcast.deliveries AS d
             WHERE d.broadcast_id = b.id AND d.finished_at IS NULL AND d.cause = 'by_hand'

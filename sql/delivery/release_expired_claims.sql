@@ -21,7 +21,7 @@ BEGIN
                 RAISE;
             -- One broadcast whose row cannot be written (its counter is full, say) must not stop the others.
             WHEN OTHERS THEN
-                RAISE WARNING 'the claim on broadcast % can not be ended: %', delivery.broadcast_id, SQLERRM;
+                RAISE WARNING 'the claim on broadcast % cannot be ended: %', delivery.broadcast_id, SQLERRM;
                 PERFORM broadcast.set_aside(delivery.id, delivery.worker, SQLSTATE || ' ' || SQLERRM);
         END;
     END LOOP;

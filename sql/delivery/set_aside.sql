@@ -28,13 +28,13 @@ BEGIN
             WHERE b.id = delivery.broadcast_id
         );
     EXCEPTION
-        -- What can not be read is the database's reason.
+        -- What cannot be read is the database's reason.
         WHEN OTHERS THEN NULL;
     END;
     IF problem IS NOT NULL THEN
         -- The owner can mend it and need not wait then, with a manual trigger.
         code := 'not_advertisable';
-        message := format('This channel can not be advertised: %s.', problem);
+        message := format('This channel cannot be advertised: %s.', problem);
         again := broadcast.next_turn(delivery.broadcast_id, now(), now());
     END IF;
     UPDATE broadcast.deliveries AS d
@@ -51,7 +51,7 @@ BEGIN
             error_message = 'The worker was not heard of again.'
         WHERE p.delivery_id = delivery.id AND p.state = 'intended';
     EXCEPTION
-        -- This table may be the one that can not be written; finish_broadcast() does it then.
+        -- This table may be the one that cannot be written; finish_broadcast() does it then.
         WHEN OTHERS THEN NULL;
     END;
     -- It is nobody's fault who has the channel: it counts as no failure, and never switches the broadcast off.

@@ -10,6 +10,11 @@ BEGIN
     FOR due IN
         SELECT b.id FROM public.broadcast_manager AS b
         WHERE b.is_active AND b.next_send_time <= now()
+            -- What a worker has been given is its own.
+            AND NOT EXISTS (
+                SELECT FROM broadcast.deliveries AS d
+                WHERE d.broadcast_id = b.id AND d.finished_at IS NULL AND d.worker IS NOT NULL
+            )
         ORDER BY b.next_send_time
         LIMIT 10000
         FOR NO KEY UPDATE SKIP LOCKED

@@ -16,7 +16,7 @@ BEGIN
         updated_at = now()
     WHERE b.id = stored.id
         AND b.broadcast_status IS DISTINCT FROM 'in_progress'
-        AND NOT coalesce(b.last_manual_trigger_time >= b.next_send_time, FALSE)
+        AND NOT broadcast.is_by_hand(b)
         AND NOT EXISTS (
             SELECT FROM broadcast.deliveries AS d WHERE d.broadcast_id = b.id AND d.finished_at IS NULL
         );

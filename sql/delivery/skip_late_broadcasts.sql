@@ -30,7 +30,7 @@ BEGIN
                 RAISE;
             -- One broadcast whose row cannot be written must not stop the others.
             WHEN OTHERS THEN
-                RAISE WARNING 'the late broadcast % can not be skipped: %', late.id, SQLERRM;
+                RAISE WARNING 'the late broadcast % cannot be skipped: %', late.id, SQLERRM;
         END;
     END LOOP;
     RETURN skipped;

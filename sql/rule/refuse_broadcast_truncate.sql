@@ -8,7 +8,7 @@ BEGIN
         -- What it may not see, it takes for there.
         AND (row_security_active('public.main_clients_database') OR EXISTS (SELECT FROM public.main_clients_database))
     THEN
-        RAISE EXCEPTION 'broadcast_manager can not be truncated while there are channels'
+        RAISE EXCEPTION 'broadcast_manager cannot be truncated while there are channels'
         USING ERRCODE = 'BM002',
             DETAIL = 'TRUNCATE ... CASCADE would remove every channel together with its broadcast row.',
             HINT = 'To empty both, as test fixtures do: DELETE FROM main_clients_database, '

@@ -334,7 +334,7 @@ NOTICES = {
     "a key that was deferrable": (
         "ALTER TABLE main_clients_database DROP CONSTRAINT main_clients_channel_pair,"
         " ADD CONSTRAINT later UNIQUE (open_channel_id, closed_channel_id) DEFERRABLE",
-        "two channels can not swap their pairs",
+        "two channels cannot swap their pairs",
     ),
     "a key of others that points at broadcast rows": (
         "CREATE TABLE row_audit (broadcast_id uuid NOT NULL REFERENCES broadcast_manager (id));"

@@ -1,4 +1,4 @@
-"""Databases that can not be adopted yet: refused before anything changes, with the rows and what to do."""
+"""Databases that cannot be adopted yet: refused before anything changes, with the rows and what to do."""
 
 import re
 import uuid
@@ -113,7 +113,7 @@ CREATE TRIGGER audit AFTER INSERT ON broadcast_manager FOR EACH ROW EXECUTE FUNC
         ),
         (
             "ALTER TABLE broadcast_manager ADD COLUMN sender text CHECK (sender IS NOT NULL)",
-            ["broadcast_manager_sender_check", "can not be created as the rule will"],
+            ["broadcast_manager_sender_check", "cannot be created as the rule will"],
         ),
         (UNQUALIFIED, ["audit_log", "qualify the names in it, or give its function a SET search_path"]),
         (SWALLOW, ["a trigger swallows 1 of 1"]),

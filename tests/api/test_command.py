@@ -96,7 +96,7 @@ def test_a_port_that_is_taken_ends_it_with_2_and_a_sentence() -> None:
         with command("--port", port, DATABASE_URL="postgresql://x@127.0.0.1:1/x", JWT_SECRET_KEY=SECRET) as process:
             error = process.communicate(timeout=60)[1]
     assert process.returncode == 2
-    assert error.startswith(f"broadcast-manager: can not listen on 127.0.0.1, port {port}")
+    assert error.startswith(f"broadcast-manager: cannot listen on 127.0.0.1, port {port}")
 
 
 def test_answers_are_not_held_back_by_nagles_algorithm() -> None:

@@ -14,7 +14,7 @@ Conn = psycopg.Connection[Any]
 TABLES = ("registered_users", "main_clients_database", "broadcast_manager")
 # The pair and whose it is: the rule itself lets none of them be NULL.
 THE_RULES = {"open_channel_id", "closed_channel_id", "client_id"}
-# Who has no name or no password can not sign in.
+# Who has no name or no password cannot sign in.
 TO_SIGN_IN = {"username", "password_hash", "is_active", "user_id"}
 COLUMNS = """
 SELECT a.attname FROM pg_attribute AS a
@@ -83,8 +83,8 @@ def test_null_in_any_column_is_shown(
         assert all(listed[name] is None for name in columns if table == "main_clients_database" and name in listed)
         if table == "main_clients_database" and "closed_channel_donation_message" in columns:
             assert listed["problem"] == "it has no donation message"
-            assert "This channel can not be advertised: it has no donation message." in answers["page"].text
-            assert "This channel can not be advertised: it has no donation message." in answers["resend"].text
+            assert "This channel cannot be advertised: it has no donation message." in answers["page"].text
+            assert "This channel cannot be advertised: it has no donation message." in answers["resend"].text
         elif table == "main_clients_database" and columns in (["sub_1_time"], ["sub_1_price"]):
             assert listed["problem"] is None
         assert person.http.delete(path).status_code == 200

@@ -51,7 +51,7 @@ def test_a_full_disk_is_told_and_is_no_finding(request: pytest.FixtureRequest, f
     done = run(request.getfixturevalue(fixture), command, tail="> /dev/full")
     # backfill logs what it did, too.
     *_, last = done.stderr.splitlines()
-    assert (done.returncode, last) == (2, "broadcast-manager: can not write or read: No space left on device")
+    assert (done.returncode, last) == (2, "broadcast-manager: cannot write or read: No space left on device")
 
 
 @pytest.mark.parametrize("command", [["verify"], ["verify", "--json"], ["doctor"]], ids=" ".join)

@@ -13,7 +13,7 @@ BOTH = ("prometheus_client", "psycopg_pool", "pydantic_settings")
 
 
 def run_without(modules: tuple[str, ...], *arguments: str, url: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command in a process where these modules can not be imported."""
+    """Run a command in a process where these modules cannot be imported."""
     script = f"import sys; sys.modules.update(dict.fromkeys({modules!r})); from pyapi.cli import app; app()"
     return subprocess.run(
         [sys.executable, "-c", script, *arguments],

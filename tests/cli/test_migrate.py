@@ -1,4 +1,4 @@
-"""upgrade and downgrade: what Alembic does, and a sentence with an exit code where it can not be done."""
+"""upgrade and downgrade: what Alembic does, and a sentence with an exit code where it cannot be done."""
 
 import pytest
 

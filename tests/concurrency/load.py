@@ -228,7 +228,7 @@ def insert_as_older_client_by_cte(load: Load, conn: Connection, rng: random.Rand
 
 
 def update_pairs(load: Load, conn: Connection, rng: random.Random) -> None:
-    # A pair that is not there can not be locked, so only the way up keeps the order.
+    # A pair that is not there cannot be locked, so only the way up keeps the order.
     old, new = load.some_pairs(rng, 2)
     conn.execute(
         f"UPDATE main_clients_database SET open_channel_id = %s, closed_channel_id = %s WHERE {PAIR}".encode(),

@@ -144,7 +144,7 @@ def test_port_that_is_taken_is_told_and_nothing_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = run(tmp_path / "data", PORT=str(taken.getsockname()[1]))
     assert done.returncode == 2
-    assert "can not be used (Address already in use)" in done.stderr
+    assert "cannot be used (Address already in use)" in done.stderr
     assert "PORT=" in done.stderr
     assert not (tmp_path / "data").exists()
 
@@ -190,7 +190,7 @@ def test_worker_that_ends_by_itself_is_told_and_ends_it(tmp_path: Path) -> None:
                 break
         done = run(tmp_path / "data", PORT="0", METRICS_PORT=str(metrics))
     assert done.returncode == 1, done.stderr
-    assert f"METRICS_PORT: can not listen on 127.0.0.1, port {metrics + 1}" in done.stderr
+    assert f"METRICS_PORT: cannot listen on 127.0.0.1, port {metrics + 1}" in done.stderr
     assert done.stderr.endswith("The worker has ended (exit code 2; above it says why): nothing would be sent.\n")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "data" / "cluster" / "postmaster.pid").exists()

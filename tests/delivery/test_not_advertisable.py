@@ -1,4 +1,4 @@
-"""A channel that can not be advertised: nothing is sent or deleted, nothing loops, and all who can mend it are told."""
+"""A channel that cannot be advertised: nothing is sent or deleted, nothing loops, and all who can mend it are told."""
 
 import asyncio
 
@@ -54,7 +54,7 @@ def test_it_is_not_sent_until_it_is_mended(
     assert send(settings).counts() == {"not_advertisable": 1}
     assert [message["deleted"] for message in telegram.messages()] == [False, False]
     now = row(conn, broadcast)
-    assert now["last_error_message"] == f"This channel can not be advertised: {problem}."
+    assert now["last_error_message"] == f"This channel cannot be advertised: {problem}."
     assert (now["consecutive_failures"], now["failed_broadcasts"], now["is_active"]) == (0, 0, True)
     assert seconds(hours=23) < now["due_in"] <= seconds(hours=24)
     assert value(conn, COUNT) == 1

@@ -219,7 +219,7 @@ class Commands:
         self._note(name, code)
         assert code == 2 or "--help" in arguments, (name, arguments, environment)
         # Wrong arguments are told before wrong settings.
-        assert arguments or "can not listen" in error or any(sentence in error for sentence in refused), error
+        assert arguments or "cannot listen" in error or any(sentence in error for sentence in refused), error
         assert self.fuzz.conn.execute(CONTENT).fetchall() == before, (name, arguments, environment)
 
     def _work(self, name: str, arguments: list[str], environment: Environment, around: tuple[str, str | None]) -> None:

@@ -29,7 +29,7 @@ _UNCLEAR = {"22012": "division by zero"}
 _LIMITS = {"54000", "54001"}
 # And what a function refuses for a reason of its own.
 _BESIDE = {
-    # Locks on what is not the caller's (42501) or can not be locked (42809) are refused by PostgreSQL's own words.
+    # Locks on what is not the caller's (42501) or cannot be locked (42809) are refused by PostgreSQL's own words.
     "lock_without_queueing": {"42501", "42809"},
 }
 

@@ -191,7 +191,7 @@ def test_a_port_that_is_taken_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with (
-            pytest.raises(SettingsInvalid, match=f"METRICS_PORT: can not listen on 127.0.0.1, port {port}"),
+            pytest.raises(SettingsInvalid, match=f"METRICS_PORT: cannot listen on 127.0.0.1, port {port}"),
             metrics_served(MetricsSettings(metrics_port=port), "postgresql://nobody@127.0.0.1:1/nowhere"),
         ):
             pass
@@ -200,7 +200,7 @@ def test_a_port_that_is_taken_is_told() -> None:
 @pytest.mark.parametrize("host", ["x" * 64, "a..b", "192.0.2.1"])
 def test_an_address_that_is_nobodys_is_told(host: str) -> None:
     with (
-        pytest.raises(SettingsInvalid, match=f"METRICS_PORT: can not listen on {host}, port 0: "),
+        pytest.raises(SettingsInvalid, match=f"METRICS_PORT: cannot listen on {host}, port 0: "),
         metrics_served(MetricsSettings(metrics_port=0, metrics_host=host), "postgresql://nobody@127.0.0.1:1/nowhere"),
     ):
         pass

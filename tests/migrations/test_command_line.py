@@ -40,12 +40,12 @@ def test_database_newer_than_the_code_is_refused(command: str, database: str) ->
 
 def test_unreachable_database_is_told(server_url: str) -> None:
     absent = databases.at(server_url, "no_such_database")
-    assert_refused(builds.alembic("upgrade", "head", url=absent), "can not be reached", "no_such_database")
+    assert_refused(builds.alembic("upgrade", "head", url=absent), "cannot be reached", "no_such_database")
 
 
 def test_wrong_password_is_told_and_not_repeated() -> None:
     done = builds.alembic("upgrade", "head", url="postgresql://someone:top-secret@127.0.0.1:1/nowhere")
-    assert_refused(done, "can not be reached")
+    assert_refused(done, "cannot be reached")
     assert "top-secret" not in done.stdout + done.stderr
 
 

@@ -51,7 +51,7 @@ class Prometheus:
         """The result of a query now.
 
         Raises:
-            AssertionError: it can not be read.
+            AssertionError: it cannot be read.
         """
         answer = self._http.get("/api/v1/query", params={"query": query}).json()
         assert answer["status"] == "success", (query, answer)

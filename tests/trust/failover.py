@@ -2,7 +2,7 @@
 
 `python -m tests.trust.failover` runs three PostgreSQL nodes under Patroni, by turns with a standby that every COMMIT
 waits for and without. Each event comes so many times; nobody restarts API and workers, which have all three nodes in
-their DATABASE_URL. What it shows and what it can not show: docs/high-availability.md.
+their DATABASE_URL. What it shows and what it cannot show: docs/high-availability.md.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Three PostgreSQL nodes under Patroni on this machine, with one etcd, to be killed and switched over.
 
-One etcd is no quorum, and on one machine nothing is ever cut off from the rest: what this can not show is in
+One etcd is no quorum, and on one machine nothing is ever cut off from the rest: what this cannot show is in
 docs/high-availability.md.
 """
 
@@ -241,7 +241,7 @@ def _look_for_what_is_missing() -> Path:
     with Path(shutil.which("patroni") or "").open("rb") as script:
         python = script.readline().removeprefix(b"#!").decode().split()
     if python and subprocess.run([*python, "-c", needs], env=_environment(), capture_output=True).returncode != 0:
-        raise ClusterMissing(f"Patroni's Python can not {needs}. {HOW_TO_GET_IT}")
+        raise ClusterMissing(f"Patroni's Python cannot {needs}. {HOW_TO_GET_IT}")
     return programs
 
 

@@ -10,7 +10,7 @@ from tools.reference.markdown import code, head, table
 MIGRATION_CODES = {
     "BM003": "a migration did not get its lock in time, or another one runs; the message names who holds it."
     " Run it again",
-    "BM004": "the rule can not be installed or taken away here; the message lists why, and nothing was changed",
+    "BM004": "the rule cannot be installed or removed here; the message lists why, and nothing was changed",
     "BM005": "carries the result of the preflight's trial out of its subtransaction; never seen outside",
 }
 # Raised for workers only, which set the broadcast aside; BM017 is caught by the function that raises it.

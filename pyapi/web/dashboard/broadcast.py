@@ -34,7 +34,7 @@ from pyapi.web.dashboard.flash import forget_notice, leave_notice, take_notice
 from pyapi.web.dashboard.forms import typed_schedule
 from pyapi.web.dashboard.sessions import OwnForm, Session, SignedIn
 from pyapi.web.dashboard.state import pool_of
-from pyapi.web.dashboard.view import OUTCOMES, channel_state, page
+from pyapi.web.dashboard.view import OUTCOMES, channel_name, channel_path, channel_state, page
 
 router = APIRouter(include_in_schema=False)
 
@@ -165,7 +165,7 @@ async def _page(
         # One more than is shown tells whether there are older ones.
         found = await read_deliveries(conn, broadcast.broadcast_id, client_id, outcome, before, PAGE + 1)
         last = await read_last_outcomes(conn, client_id, [broadcast.broadcast_id])
-        sending, zones = await is_sending(conn), await time_zones(request)
+        sending = await is_sending(conn)
     deliveries: list[Delivery] = found[:PAGE]
     return page(
         request,
@@ -175,13 +175,14 @@ async def _page(
         notice=take_notice(request),
         channel=channel,
         broadcast=broadcast,
-        name=channel.open_channel_title or channel.open_channel_id,
-        path=f"/channels/{open_id}/{closed_id}",
+        name=channel_name(channel),
+        path=channel_path(channel),
         state=channel_state(channel),
         sending=sending,
         messages=broadcast_messages(channel),
         schedule=typed or broadcast.schedule,
-        zones=zones,
+        # Outside of the connection above: who holds one must not wait for a second.
+        zones=await time_zones(request),
         strip=last.get(broadcast.broadcast_id, []),
         deliveries=deliveries,
         older=deliveries[-1].id if len(found) > PAGE else None,
@@ -204,8 +205,8 @@ async def _reactivate_page(
         here="channels",
         channel=channel,
         broadcast=broadcast,
-        name=channel.open_channel_title or channel.open_channel_id,
-        path=f"/channels/{open_id}/{closed_id}",
+        name=channel_name(channel),
+        path=channel_path(channel),
         messages=broadcast_messages(channel),
         error=error,
     )

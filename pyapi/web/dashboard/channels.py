@@ -28,7 +28,7 @@ from pyapi.web.dashboard.flash import forget_notice, leave_notice, take_notice
 from pyapi.web.dashboard.list_view import SORTS, STATES, ListView, read_view, remember, where_one_was
 from pyapi.web.dashboard.sessions import OwnForm, Session, SignedIn
 from pyapi.web.dashboard.state import pool_of
-from pyapi.web.dashboard.view import channel_state, named_state, page
+from pyapi.web.dashboard.view import channel_name, channel_path, channel_state, named_state, page
 
 router = APIRouter(include_in_schema=False)
 
@@ -141,7 +141,7 @@ async def edit(request: Request, session: SignedIn, form: OwnForm, open_id: _Id,
         status, sentence, errors = forms.refusal(error)
         return await _form_page(request, _editing(channel), values, status, sentence, errors)
     now_open, now_closed = (values[name] or getattr(channel, name) for name in ("open_channel_id", "closed_channel_id"))
-    name = values["open_channel_title"] or _name(channel)
+    name = values["open_channel_title"] or channel_name(channel)
     return _back(request, "saved", about=name, at=f"c{now_open}_{now_closed}")
 
 
@@ -149,7 +149,9 @@ async def edit(request: Request, session: SignedIn, form: OwnForm, open_id: _Id,
 async def show_delete(request: Request, session: SignedIn, open_id: _Id, closed_id: _Id) -> Response:
     """Ask whether the channel is to be deleted, and say what goes with it."""
     channel = await _channel(request, session, open_id, closed_id)
-    return page(request, "delete.html", here="channels", channel=channel, name=_name(channel), path=_path(channel))
+    return page(
+        request, "delete.html", here="channels", channel=channel, name=channel_name(channel), path=channel_path(channel)
+    )
 
 
 @router.post(f"{_PAIR}/delete")
@@ -170,7 +172,7 @@ async def show_resend(request: Request, session: SignedIn, open_id: _Id, closed_
 
 @router.post(f"{_PAIR}/resend")
 async def resend(request: Request, session: SignedIn, form: OwnForm, open_id: _Id, closed_id: _Id) -> Response:
-    """Make the broadcast that the form names due now; where it can not be, show the page with the reason."""
+    """Make the broadcast that the form names due now; where it cannot be, show the page with the reason."""
     try:
         async with connection(pool_of(request)) as conn:
             await request_broadcast(conn, form_broadcast_id(form), session.user.user_id)
@@ -209,7 +211,7 @@ async def _channel(request: Request, session: Session, open_id: str, closed_id: 
 
 
 def _editing(channel: ChannelRow) -> tuple[str, str, str, str]:
-    return f"Edit {_name(channel)}", f"{_path(channel)}/edit", "Save changes", _path(channel)
+    return f"Edit {channel_name(channel)}", f"{channel_path(channel)}/edit", "Save changes", channel_path(channel)
 
 
 async def _form_page(
@@ -254,8 +256,8 @@ def _resend_page(request: Request, channel: ChannelRow, status: int = 200, error
         "resend.html",
         status,
         here="channels",
-        name=_name(channel),
-        path=_path(channel),
+        name=channel_name(channel),
+        path=channel_path(channel),
         broadcast_id=channel.broadcast_id,
         state=channel_state(channel),
         wait=channel.retry_after_seconds or 0,
@@ -279,11 +281,3 @@ def _back(request: Request, notice: str, code: object = "", about: str = "", at:
     response = RedirectResponse(where_one_was(request).href + (f"#{at}" if at else ""), 303)
     leave_notice(request, response, notice, code, about)
     return response
-
-
-def _name(channel: ChannelRow) -> str:
-    return channel.open_channel_title or channel.open_channel_id
-
-
-def _path(channel: ChannelRow) -> str:
-    return f"/channels/{channel.open_channel_id}/{channel.closed_channel_id}"

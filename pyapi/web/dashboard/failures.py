@@ -26,14 +26,14 @@ class _Words:
 
 
 _WORDS = {
-    400: _Words("This request can not be read", "The form did not arrive as it was sent. Go back and try again."),
+    400: _Words("This request cannot be read", "The form did not arrive as it was sent. Go back and try again."),
     403: _Words("This is not yours to see", "It belongs to another account. Your own channels are all on one page."),
     404: _Words("There is nothing here", "The page or the channel is gone, or the address has a mistake in it."),
     405: _Words("There is nothing here", "This address takes no such request."),
     409: _Words("Several channels fit", "Choose the one that you mean from your channels."),
     413: _Words("This form is too large", "No channel needs that many characters. Shorten the texts and try again."),
     414: _Words("There is nothing here", "No page of ours has such a long address."),
-    415: _Words("This request can not be read", "It did not arrive as a form of ours. Go back and try again."),
+    415: _Words("This request cannot be read", "It did not arrive as a form of ours. Go back and try again."),
     429: _Words("Too many requests", "Wait a little, then try again."),
     431: _Words(
         "This request is too large",
@@ -64,7 +64,7 @@ async def page_of_failure(request: Request, error: Exception) -> Response:
     if request.url.path in _FOR_THE_SCRIPT:
         return PlainTextResponse(failure.error, failure.status, dict(failure.headers))
     words = _WORDS.get(failure.status, _OURS)
-    # A form that was sent can not be sent again by a link.
+    # A form that was sent cannot be sent again by a link.
     again = request.url.path if failure.status == 503 and request.method == "GET" else words.href
     return _page(request, failure.status, words, again, failure.headers.get("Retry-After"))
 

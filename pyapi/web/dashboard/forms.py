@@ -46,7 +46,7 @@ FORM_FIELDS = {
 
 
 class FormInvalid(Exception):
-    """What was typed can not be taken; errors is a message for each field that is wrong."""
+    """What was typed cannot be taken; errors is a message for each field that is wrong."""
 
     def __init__(self, errors: dict[str, str]) -> None:
         super().__init__("the form is not valid")

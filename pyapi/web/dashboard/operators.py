@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Part(Generic[T]):
-    """What one part of the page shows, or the sentence that says why it can not."""
+    """What one part of the page shows, or the sentence that says why it cannot."""
 
     value: T | None
     problem: str | None = None

@@ -103,7 +103,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
     Raises:
         FormRefused: another site's page sent it, or nobody says whose.
-        HTTPException: 415, it is no urlencoded form in UTF-8; 413, it is too large; 400, it can not be read.
+        HTTPException: 415, it is no urlencoded form in UTF-8; 413, it is too large; 400, it cannot be read.
     """
     if not _sent_by_us(request):
         raise FormRefused

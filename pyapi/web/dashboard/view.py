@@ -114,6 +114,16 @@ def iso(moment: datetime) -> str:
     return _in_utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def channel_name(channel: ChannelRow) -> str:
+    """What people call a channel: its open title, or its open id where it has none."""
+    return channel.open_channel_title or channel.open_channel_id
+
+
+def channel_path(channel: ChannelRow) -> str:
+    """Where the channel's page is; the pages that change it are below."""
+    return f"/channels/{channel.open_channel_id}/{channel.closed_channel_id}"
+
+
 def moment(at: datetime) -> Markup:
     """A moment with its day of the week, in UTC; the script shows it in the reader's own zone, and says so."""
     utc = _in_utc(at)
@@ -209,6 +219,8 @@ def _environment() -> Environment:
         "message_link": message_link,
         "moment": moment,
         "runs": runs,
+        "name": channel_name,
+        "path": channel_path,
         "part_label": lambda part: _PART_LABELS[part.state],
         "reason": reason,
         "relative": relative,
